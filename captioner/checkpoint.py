@@ -1,0 +1,178 @@
+"""The folder that a model is: config.json, vocabulary.json, model.safetensors, metrics.json, README.md.
+
+Nothing in it is unpickled. config.json holds the SHA-256 of the vocabulary and of the weights, so
+that a folder that was cut short, mixed up or changed is refused.
+"""
+
+import dataclasses
+import hashlib
+import shutil
+import types
+import typing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from captioner.config import ModelConfig
+from captioner.errors import InputError
+from captioner.files import read_json, replacing, unwritable, write_json, write_text
+from captioner.vocabulary import Vocabulary
+
+FORMAT = 1
+"""Raised when a folder written today could not be read by yesterday's program."""
+
+MODELS = Path(__file__).parent / "models"
+"""The models that come with the package, a folder each."""
+DEFAULT_MODEL = "flickr8k"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a model's folder holds."""
+
+    config: ModelConfig
+    vocabulary: Vocabulary
+    tensors: dict[str, Tensor]
+
+
+def save_model(
+    folder: Path,
+    config: ModelConfig,
+    vocabulary: Vocabulary,
+    tensors: dict[str, Tensor],
+    metrics: dict[str, Any],
+    card: str,
+) -> None:
+    """Write a model's folder beside its place, and then move it there in one step.
+
+    Raises:
+        InputError: if it cannot be written; a model that was there before stays.
+    """
+    from safetensors.torch import save_file
+
+    new, old = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "old"))
+    try:
+        for rest in (new, old):
+            shutil.rmtree(rest, ignore_errors=True)
+        with replacing(new / "model.safetensors") as temporary:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+        vocabulary.save(new / "vocabulary.json")
+        write_json(new / "metrics.json", metrics)
+        write_text(new / "README.md", card)
+        checksums = {name: _sha256(new / name) for name in ("vocabulary.json", "model.safetensors")}
+        write_json(new / "config.json", {"format": FORMAT, "sha256": checksums, **asdict(config)})
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        for rest in (new, old):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a model given by its path, or by the name of one that comes with the package.
+
+    Raises:
+        InputError: if there is no such model; it lists those there are.
+    """
+    path = Path(name)
+    if (path / "config.json").is_file():
+        return path
+    if (path / "best" / "config.json").is_file():  # the folder of a run
+        return path / "best"
+    if not path.is_dir() and (MODELS / str(name) / "config.json").is_file():
+        return MODELS / str(name)
+    shipped = sorted(file.parent.name for file in MODELS.glob("*/config.json"))
+    reason = "this folder holds no config.json" if path.is_dir() else "there is no such folder"
+    raise InputError(
+        f"{name}: not a model ({reason}); give a folder that train.py made"
+        + (f", or one of these names: {', '.join(shipped)}" if shipped else "")
+    )
+
+
+def read_model(folder: Path) -> Saved:
+    """Read and check a model's folder.
+
+    Raises:
+        InputError: if a file is missing, cut short, changed, or of another version.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    value = read_json(folder / "config.json", "the settings of a model")
+    if not isinstance(value, dict) or "format" not in value:
+        raise InputError(f"{folder / 'config.json'}: not the settings of a model; fetch it again")
+    if value["format"] != FORMAT:
+        raise InputError(
+            f"{folder}: a model of format {value['format']}, but this program reads format {FORMAT}; "
+            "install the version of captioner that made it, or train it again"
+        )
+    checksums = value.get("sha256") if isinstance(value.get("sha256"), dict) else {}
+    for name in ("vocabulary.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name}: missing; fetch or save the model again")
+        if checksums.get(name) != _sha256(folder / name):
+            raise InputError(
+                f"{folder / name}: not the file that was saved with this model (cut short, changed "
+                "or of another model); fetch or save the model again"
+            )
+    settings = {key: part for key, part in value.items() if key not in ("format", "sha256")}
+    config = parse(ModelConfig, settings, folder / "config.json")
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    try:
+        tensors = load_file(folder / "model.safetensors")
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{folder / 'model.safetensors'}: not a whole file of weights ({error}); fetch it again"
+        ) from None
+    return Saved(config, vocabulary, tensors)
+
+
+def parse(kind: Any, value: Any, file: Path) -> Any:
+    """A dataclass from JSON: every field there, none unknown, each of its type.
+
+    Raises:
+        InputError: naming the file and the field.
+    """
+    if not isinstance(value, dict):
+        raise InputError(f"{file}: {kind.__name__} ought to be a table of settings")
+    hints = typing.get_type_hints(kind)
+    names = {item.name for item in dataclasses.fields(kind)}
+    odd = sorted(set(value) ^ names)
+    if odd:
+        raise InputError(
+            f"{file}: the settings {', '.join(map(repr, odd))} are "
+            f"{'unknown' if odd[0] in value else 'missing'}; it was written by another version"
+        )
+    return kind(**{name: _field(hints[name], value[name], name, file) for name in names})
+
+
+def _field(hint: Any, value: Any, name: str, file: Path) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return parse(hint, value, file)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        fits = value in arguments
+    elif origin is tuple:
+        fits = isinstance(value, list) and len(value) == len(arguments)
+        value = tuple(value) if fits else value
+    elif origin in (typing.Union, types.UnionType):
+        fits = value is None or isinstance(
+            value, tuple(a for a in arguments if a is not type(None))
+        )
+    elif hint is float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    else:
+        fits = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    if not fits:
+        raise InputError(f"{file}: {name} = {value!r} is not usable; fetch or save the model again")
+    return value
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

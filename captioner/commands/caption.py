@@ -1,0 +1,112 @@
+"""`captioner caption`, also `python caption.py`."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from captioner.commands import finish
+from captioner.commands.output import writer
+from captioner.errors import InputError
+
+if TYPE_CHECKING:
+    from captioner.images import Source
+    from captioner.model import Caption
+
+
+@dataclass(frozen=True)
+class CaptionOptions:
+    """Caption photos."""
+
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Photos, folders (searched recursively) and globs; - reads one photo from stdin."""
+    model: str = "flickr8k"
+    """Folder of a model or of a run, or the name of a model that comes with the package."""
+    beam_size: int = 3
+    """Beams of the search; 1 is greedy."""
+    num_captions: int = 1
+    """Different captions per photo, the best first; the search then has at least so many beams."""
+    format: Literal["text", "json", "csv"] = "text"
+    """text: the caption, with PATH and a tab before it where there are several photos. json: a line
+    per photo. csv: image, caption, log_prob."""
+    output: Path | None = None
+    """File to write to instead of stdout."""
+    sheet: Path | None = None
+    """Also make a picture sheet: a PNG with the photos and their captions under them."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Caption photos; exit code 1 where some could not be read, 2 where none could."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    finish(lambda: _caption(tyro.cli(CaptionOptions, args=argv, prog="caption.py")))
+
+
+def _caption(options: CaptionOptions) -> int:
+    if not options.paths:
+        raise InputError("which photos? give files, folders or globs, or - for stdin")
+    if options.beam_size < 1 or options.num_captions < 1:
+        raise InputError("--beam-size and --num-captions must be above 0")
+    from captioner.images import find_photos
+
+    files, problems = find_photos([path for path in options.paths if path != "-"])
+    names = [str(file) for file in files]
+    sources: "list[Source]" = list(files)
+    if "-" in options.paths:
+        names.append("-")
+        sources.append(sys.stdin.buffer.read())
+    for problem in problems:
+        _report(problem)
+    if not sources:
+        return 2
+    captioned = failed = 0
+    sheet: "list[tuple[Source, str]]" = []
+    try:
+        alone = len(names) + len(problems) == 1
+        with writer(options.format, options.output, alone) as write:
+            for name, source, found in zip(names, sources, _stream(options, sources), strict=True):
+                if isinstance(found, InputError):
+                    failed += 1
+                    _report(str(found))
+                    continue
+                captioned += 1
+                write(name, found)
+                if options.sheet:
+                    sheet.append((source, found[0].caption))
+    except KeyboardInterrupt:
+        kept = f"; their captions are in {options.output}" if options.output else ""
+        _report(f"interrupted after {captioned + failed} of {len(names)} photos{kept}")
+        return 130
+    if options.sheet and sheet:
+        _draw_sheet(sheet, options.sheet)
+    return 2 if not captioned else 1 if failed or problems else 0
+
+
+def _stream(
+    options: CaptionOptions, sources: "list[Source]"
+) -> "Iterator[list[Caption] | InputError]":
+    from tqdm import tqdm
+
+    from captioner.commands.sources import choose_device
+    from captioner.model import Captioner
+
+    captioner = Captioner.from_pretrained(options.model, choose_device(options.device))
+    beam_size = max(options.beam_size, options.num_captions)
+    found = captioner.stream(sources, beam_size, options.num_captions)
+    return tqdm(found, total=len(sources), unit="photo", desc="Captions", delay=2, disable=None)
+
+
+def _report(problem: str) -> None:
+    print(f"captioner: {problem}", file=sys.stderr, flush=True)
+
+
+def _draw_sheet(pairs: "list[tuple[Source, str]]", file: Path) -> None:
+    from captioner.images import open_photo
+    from captioner.plotting import plot_sheet
+
+    plot_sheet([open_photo(source) for source, _ in pairs], [text for _, text in pairs], file)
+    print(f"picture sheet: {file}", file=sys.stderr)

@@ -1,0 +1,72 @@
+"""`captioner evaluate`, also `python evaluate.py`."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from captioner.commands import finish
+from captioner.errors import InputError
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Score a captioner: BLEU-1..4, ROUGE-L, CIDEr and CIDEr-D, without Java."""
+
+    model: str = "flickr8k"
+    """Folder of a model or of a run, or the name of a model that comes with the package."""
+    data: str = "scenes"
+    """Data set, as for train.py."""
+    split: str = "test"
+    """train, val or test."""
+    limit: int | None = None
+    """So many photos at most."""
+    beam_size: int = 3
+    """Beams of the search; 1 is greedy."""
+    output: Path | None = None
+    """JSON file for the scores; the captions go beside it in COCO's results format."""
+    split_seed: int = 0
+    """Draws the splits of a data set that names none; the same as in training."""
+    seed: int = 0
+    """Of the bootstrap's samples."""
+    skip_bad: bool = False
+    """Leave out photos and captions that cannot be used, rather than refuse the data set."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Evaluate; exit codes as of `captioner.commands.finish`."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    finish(lambda: _evaluate(tyro.cli(EvaluateOptions, args=argv, prog="evaluate.py")))
+
+
+def _evaluate(options: EvaluateOptions) -> int:
+    if options.beam_size < 1 or (options.limit is not None and options.limit < 1):
+        raise InputError("--beam-size and --limit must be above 0")
+    from captioner.commands.sources import choose_device, find_data
+    from captioner.datasets import read_dataset
+    from captioner.evaluation import evaluate, table, write_results
+    from captioner.model import Captioner
+
+    captioner = Captioner.from_pretrained(options.model, choose_device(options.device))
+    dataset = read_dataset(
+        find_data(options.data), seed=options.split_seed, skip_bad=options.skip_bad
+    )
+    record, results = evaluate(
+        captioner,
+        dataset,
+        options.split,
+        limit=options.limit,
+        beam_size=options.beam_size,
+        skip_bad=options.skip_bad,
+        seed=options.seed,
+    )
+    record["model"] = Path(options.model).name
+    if options.output:
+        captions = write_results(record, results, options.output)
+        print(f"captions: {captions}\nscores: {options.output}", file=sys.stderr)
+    print(table(record))
+    return 0

@@ -1,0 +1,89 @@
+"""Captions on their way out: text, JSON lines or CSV, to stdout or to a file."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.errors import InputError
+from captioner.files import unwritable
+
+if TYPE_CHECKING:
+    from captioner.model import Caption
+
+Write = Callable[[str, "list[Caption]"], None]
+
+
+@contextmanager
+def writer(form: str, output: Path | None, alone: bool) -> Iterator[Write]:
+    """A function that writes the captions of a photo.
+
+    Into a file they go under another name first, line by line, and take the file's name when all
+    is done, or when the work is interrupted: what was captioned until then is not lost.
+
+    Args:
+        form: text, json or csv.
+        output: File, or None for stdout.
+        alone: One photo only, so that text needs no path before the caption.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    if output is None:
+        # A file name need not be UTF-8; the rest of the line is worth having all the same.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        write_line = lambda line: print(line, end="", flush=True)  # noqa: E731
+        yield _formatted(form, alone, write_line)
+        return
+    if output.is_dir():
+        raise InputError(f"{output}: is a folder; give the name of a file")
+    partial = output.with_name(f".{output.name}.part")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+
+            def write_to_file(line: str) -> None:
+                try:
+                    file.write(line)
+                    file.flush()
+                except OSError as error:
+                    raise unwritable(output, error) from error
+
+            try:
+                yield _formatted(form, alone, write_to_file)
+            finally:
+                if file.tell():
+                    partial.replace(output)
+    except OSError as error:
+        raise unwritable(output, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _formatted(form: str, alone: bool, write_line: Callable[[str], None]) -> Write:
+    if form == "json":
+        return lambda name, found: write_line(_json_line(name, found))
+    if form == "text":
+        start = (lambda name: "") if alone else (lambda name: f"{name}\t")
+        return lambda name, found: write_line(
+            "".join(f"{start(name)}{caption.caption}\n" for caption in found)
+        )
+    write_line(_csv_line("image", "caption", "log_prob"))
+    return lambda name, found: write_line(
+        "".join(_csv_line(name, c.caption, f"{c.log_prob:.4f}") for c in found)
+    )
+
+
+def _json_line(name: str, found: "list[Caption]") -> str:
+    captions = [{"caption": c.caption, "log_prob": round(c.log_prob, 4)} for c in found]
+    return json.dumps({"image": name, "captions": captions}, ensure_ascii=False) + "\n"
+
+
+def _csv_line(*fields: str) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(fields)
+    return line.getvalue()

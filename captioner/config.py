@@ -1,0 +1,143 @@
+"""What can be set: typed, frozen, documented where declared, saved with the run.
+
+The docstring under a field is its help on the command line. Defaults are those of the `lstm` preset.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Cell = Literal["rnn", "gru", "lstm"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done to a photo before the CNN sees it. Belongs to the model, saved beside it."""
+
+    size: int = 260
+    """Side of the square in pixels."""
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Mean that is subtracted from each channel (of 0 to 1)."""
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Standard deviation that each channel is divided by."""
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
+    """How a photo is brought to its new size."""
+    fit: Literal["squeeze", "crop"] = "squeeze"
+    """squeeze: the whole photo, its aspect ratio given up. crop: the middle square."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The CNN that looks at the photo."""
+
+    backbone: str = "tf_efficientnet_lite2"
+    """Any network of timm by its name. tf_efficientnet_lite0, 1 and 2 need no download."""
+    weights: Literal["package", "hub", "file", "model"] = "package"
+    """Where its weights come from; set by the program. model: saved in the model's own folder."""
+    weights_sha256: str = ""
+    """Fingerprint of the weights; set by the program."""
+    channels: int = 1280
+    """Width of the CNN's last map; set by the program."""
+    features: int = 512
+    """Size of the features of a place (D); wider networks are brought to it by a PCA."""
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    """What is done to a photo first."""
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """The recurrent network that writes the caption."""
+
+    cell: Cell = "lstm"
+    """Recurrent cell."""
+    layers: int = 1
+    """Cells on top of each other."""
+    embedding: int = 256
+    """Size of a word vector (E)."""
+    hidden: int = 512
+    """Size of the hidden state (H)."""
+    dropout: float = 0.5
+    """Share of units silenced in training: on word vectors, between layers and before the scores,
+    never along time."""
+    features: int = 512
+    """Size of the photo's features (D)."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What the network is. Saved beside the weights."""
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a captioner is trained."""
+
+    cell: Cell = "lstm"
+    """Recurrent cell of the decoder."""
+    layers: int = 1
+    """Recurrent layers on top of each other."""
+    embedding: int = 256
+    """Size of a word vector (E)."""
+    hidden: int = 512
+    """Size of the hidden state (H)."""
+    dropout: float = 0.5
+    """Share of units silenced in training, never along time."""
+
+    backbone: str = "tf_efficientnet_lite2"
+    """CNN, by its name in timm. tf_efficientnet_lite0, 1 and 2 need no download."""
+    fit: Literal["squeeze", "crop"] = "squeeze"
+    """squeeze: the CNN sees the whole photo, pressed into a square. crop: its middle square."""
+
+    min_count: int = 5
+    """Words that the training captions say less often become UNK."""
+    max_words: int = 16
+    """Captions are cut after so many words."""
+
+    optimiser: Literal["adamw", "adam", "rmsprop", "adagrad", "sgd"] = "adamw"
+    """Rule by which the weights are changed."""
+    learning_rate: float = 1e-3
+    """Size of the first steps."""
+    weight_decay: float = 1e-4
+    """How strongly weights are pulled to zero."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the learning rate falls from its first value to nought over all epochs."""
+    warmup: int = 100
+    """Steps over which the learning rate rises from nought to its first value."""
+    batch_size: int = 64
+    """Captions in a batch (N)."""
+    epochs: int = 20
+    """Times that every caption is seen, at most."""
+    patience: int = 5
+    """Stop after so many epochs in which CIDEr-D on the validation photos did not rise."""
+    clip_norm: float = 5.0
+    """The gradient is scaled down to this norm where it is longer."""
+
+    val_photos: int = 1000
+    """Photos captioned after each epoch to measure CIDEr-D, at most."""
+    val_beam_size: int = 1
+    """Beams for that; 1 is greedy search."""
+    checkpoint_minutes: float = 2.0
+    """A checkpoint to resume from is written at least this often."""
+
+
+PRESETS: dict[str, TrainConfig] = {}
+"""Settings by name. Each comment states command, data, time on two cores, and CIDEr-D to expect."""
+
+PRESETS["lstm"] = TrainConfig()
+PRESETS["gru"] = replace(PRESETS["lstm"], cell="gru")
+PRESETS["rnn"] = replace(PRESETS["lstm"], cell="rnn", learning_rate=5e-4)
+
+# python train.py tiny: seconds, to try a data set or the program itself.
+PRESETS["tiny"] = TrainConfig(
+    embedding=32,
+    hidden=64,
+    dropout=0.0,
+    min_count=1,
+    learning_rate=5e-3,
+    warmup=5,
+    batch_size=16,
+    epochs=4,
+    backbone="tf_efficientnet_lite0",
+)

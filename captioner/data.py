@@ -1,0 +1,88 @@
+"""Captions and the features of their photos, in batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from captioner.vocabulary import PAD, Vocabulary
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N captions, with the pooled map of each one's photo; real words alone.
+
+    Args:
+        maps: One row per caption.
+        words: Captions from START on, END left off.
+        targets: The same captions from the first word on, END included.
+    """
+
+    maps: Float[Tensor, "N C"]
+    words: PackedSequence
+    targets: PackedSequence
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        return Batch(self.maps.to(device), self.words.to(device), self.targets.to(device))
+
+
+class CaptionData:
+    """All captions of a split, encoded once.
+
+    Args:
+        captions: Those of each photo.
+        maps: The pooled map of each photo (P, C); may be fp16 and memory-mapped.
+        vocabulary: Gives the words their indices.
+    """
+
+    def __init__(
+        self, captions: Sequence[Sequence[str]], maps: np.ndarray, vocabulary: Vocabulary
+    ) -> None:
+        self.maps = maps
+        encoded = [
+            (photo, vocabulary.encode(caption))
+            for photo, of_photo in enumerate(captions)
+            for caption in of_photo
+        ]
+        self.photo = torch.tensor([photo for photo, _ in encoded], dtype=torch.long)
+        self.length = torch.tensor([len(words) - 1 for _, words in encoded], dtype=torch.long)
+        width = vocabulary.max_words + 2
+        self.words: Int[Tensor, "M T"] = torch.full((len(encoded), width), PAD)
+        for row, (_, words) in enumerate(encoded):
+            self.words[row, : len(words)] = torch.tensor(words)
+
+    def __len__(self) -> int:
+        return len(self.photo)
+
+    def batch(self, rows: Int[Tensor, " N"]) -> Batch:
+        """These captions, packed."""
+        words, lengths = self.words[rows], self.length[rows]
+        packed, targets = (
+            pack_padded_sequence(part, lengths, batch_first=True, enforce_sorted=False)
+            for part in (words[:, :-1], words[:, 1:])
+        )
+        maps = torch.from_numpy(self.maps[self.photo[rows].numpy()]).float()
+        return Batch(maps, packed, targets)
+
+    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Batch]:
+        """One epoch of batches, in an order that seed and epoch alone decide.
+
+        Args:
+            size: Captions in a batch; the last one may have fewer.
+            seed: Of the run.
+            epoch: Counted from nought.
+            skip: Batches that were done before an interruption.
+        """
+        generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
+        order = torch.randperm(len(self), generator=generator)
+        for rows in order.split(size)[skip:]:
+            yield self.batch(rows)
+
+    def num_batches(self, size: int) -> int:
+        """Batches in an epoch."""
+        return -(-len(self) // size)

@@ -1,0 +1,120 @@
+"""Search over a split, then the metrics, then one JSON file."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from captioner.datasets import Photo, PhotoSet
+from captioner.errors import InputError
+from captioner.features import dataset_cache, with_maps
+from captioner.files import write_json
+from captioner.metrics import bootstrap, score_each, summarise
+from captioner.model import Captioner
+from captioner.provenance import provenance
+from captioner.vocabulary import tokenise
+
+BATCH = 256
+
+
+def evaluate(
+    captioner: Captioner,
+    dataset: PhotoSet,
+    split: str,
+    *,
+    limit: int | None = None,
+    beam_size: int = 3,
+    skip_bad: bool = False,
+    seed: int = 0,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Caption a split and score it against its human captions.
+
+    Args:
+        captioner: The model.
+        dataset: With the photos of its splits.
+        split: Which one.
+        limit: So many photos at most, the first ones.
+        beam_size: Beams of the search.
+        skip_bad: Leave photos out that cannot be read.
+        seed: Of the bootstrap.
+
+    Returns:
+        The record: `metrics`, 95 % intervals over photos, sizes and times; and the captions in
+        COCO's results format.
+
+    Raises:
+        InputError: if there is no such split, or a photo cannot be read.
+    """
+    photos: Sequence[Photo] = dataset.split(split)[:limit]
+    began = time.perf_counter()
+    cache = dataset_cache(dataset, captioner.encoder)
+    photos, maps = with_maps(cache, photos, skip_bad, "Features")
+    looked = time.perf_counter()
+    device = captioner.decoder.embed.weight.device
+    captions = []
+    for part in torch.from_numpy(maps).float().split(BATCH):
+        captions += [found[0].caption for found in captioner.search(part.to(device), beam_size)]
+    searched = time.perf_counter()
+
+    words = [" ".join(tokenise(caption)) for caption in captions]
+    references = [[" ".join(tokenise(c)) for c in photo.captions] for photo in photos]
+    each = score_each(words, references)
+    metrics = summarise(each)
+    intervals = bootstrap(each, seed=seed)
+    record = {
+        "metrics": metrics,
+        "intervals": {name: list(interval) for name, interval in intervals.items()},
+        "different_captions": len(set(captions)),
+        "mean_length": sum(len(caption.split()) for caption in words) / len(words),
+        "split": split,
+        "photos": len(photos),
+        "references": sum(len(of_photo) for of_photo in references),
+        "beam_size": beam_size,
+        "data": dataset.root.name,
+        "data_fingerprint": dataset.fingerprint(),
+        "seconds": {
+            "features": round(looked - began, 3),
+            "search": round(searched - looked, 3),
+            "metrics": round(time.perf_counter() - searched, 3),
+        },
+        **provenance(seed),
+    }
+    if all(photo.facts for photo in photos):
+        from captioner.scenes.judge import judge_captions
+
+        record["truth"] = judge_captions(captions, [photo.facts for photo in photos])
+    results = [
+        {"image_id": photo.image_id, "caption": caption}
+        for photo, caption in zip(photos, captions, strict=True)
+    ]
+    return record, results
+
+
+def write_results(record: dict[str, Any], results: list[dict[str, Any]], output: Path) -> Path:
+    """Write the captions in COCO's results format first, then the record.
+
+    Returns:
+        The file of the captions: OUTPUT with `.captions.json` at its end.
+
+    Raises:
+        InputError: if a file cannot be written.
+    """
+    if output.is_dir():
+        raise InputError(f"{output}: is a folder; give the name of a JSON file")
+    captions = output.with_suffix(".captions.json")
+    write_json(captions, results)
+    write_json(output, record)
+    return captions
+
+
+def table(record: dict[str, Any]) -> str:
+    """The scores as text, with their 95 % intervals."""
+    lines = [f"{'metric':<10} {'score':>7}   95 % interval over {record['photos']} photos"]
+    for name, value in record["metrics"].items():
+        low, high = record["intervals"][name]
+        lines.append(f"{name:<10} {value:7.4f}   {low:.4f} to {high:.4f}")
+    for name, value in record.get("truth", {}).items():
+        lines.append(f"{name}: {value}")
+    return "\n".join(lines)

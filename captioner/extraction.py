@@ -1,0 +1,161 @@
+"""Photos through the CNN, quickly: decoded in parallel, in batches, by onnxruntime on a CPU."""
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from captioner.config import Preprocessing
+from captioner.encoder import Encoder
+from captioner.errors import InputError
+from captioner.files import replacing
+from captioner.images import Source, open_photo, photo_array
+
+Look = Callable[[np.ndarray], np.ndarray]
+"""Photos (N, 3, S, S) -> pooled maps of the CNN (N, C)."""
+
+BATCH = 8
+"""Photos a batch on a CPU: more of them fall out of its caches and are slower."""
+WORTH_EXPORTING = 40
+"""Photos from which on the export, a few seconds, is won back by onnxruntime."""
+
+T = TypeVar("T")
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: CAPTIONER_CACHE, or the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("CAPTIONER_CACHE") or platformdirs.user_cache_dir("captioner"))
+
+
+def num_threads() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def make_look(encoder: Encoder, photos: int, cache: Path | None = None) -> Look:
+    """The fastest way to put so many photos through the encoder's CNN.
+
+    On a GPU that is torch. On a CPU onnxruntime is three to five times faster, once the network is
+    exported; the exported file is kept in the cache, by the fingerprint of the weights.
+
+    Args:
+        encoder: On the device that is to be used.
+        photos: About how many there are; for a few of them no export is made.
+        cache: Folder of the exported networks.
+    """
+    device = next(encoder.backbone.parameters()).device
+    if device.type == "cpu":
+        config = encoder.config
+        name = f"{config.backbone}-{config.preprocessing.size}-{config.weights_sha256[:16]}.onnx"
+        file = (cache or cache_folder()) / "onnx" / name
+        if not file.exists() and photos >= WORTH_EXPORTING:
+            try:
+                export_backbone(encoder, file)
+            except InputError as error:  # a cache that cannot be written only costs time
+                logging.getLogger("captioner").warning(
+                    "%s; going on with torch, more slowly", error
+                )
+        if file.exists():
+            return _onnx_look(file)
+
+    @torch.inference_mode()
+    def look(images: np.ndarray) -> np.ndarray:
+        maps = encoder.see(torch.from_numpy(images).to(device))  # (N, L, C)
+        return maps.mean(dim=1).cpu().numpy()
+
+    return look
+
+
+def export_backbone(encoder: Encoder, file: Path) -> None:
+    """Write the CNN, with pooling, as an ONNX file that takes any number of photos."""
+    size = encoder.config.preprocessing.size
+    with replacing(file) as temporary, warnings.catch_warnings():
+        # The exporter without torch.export is ten times quicker; that it is the older one is known.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Pooled(encoder),
+            (torch.zeros(2, 3, size, size),),
+            str(temporary),
+            input_names=["images"],
+            output_names=["pooled"],
+            dynamic_axes={"images": {0: "N"}, "pooled": {0: "N"}},
+            dynamo=False,
+        )
+
+
+class _Pooled(nn.Module):
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.encoder.see(images).mean(dim=1)
+
+
+def _onnx_look(file: Path) -> Look:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception:  # onnxruntime's errors share no base class
+        file.unlink(missing_ok=True)
+        raise InputError(
+            f"{file}: this exported network was damaged and has been deleted; run the command again"
+        ) from None
+    return lambda images: session.run(["pooled"], {"images": images})[0]
+
+
+def look_at(
+    sources: Iterable[Source], look: Look, preprocessing: Preprocessing, batch_size: int = BATCH
+) -> Iterator[tuple[list[int], np.ndarray, dict[int, InputError]]]:
+    """Put photos through the CNN, batch by batch, while the next ones are decoded.
+
+    Memory stays flat however many photos there are.
+
+    Yields:
+        Numbers of the photos seen, their pooled maps (n, C), and the errors of those that could
+        not be read, by number. Every photo is in one or the other, in order.
+    """
+
+    def load(source: Source) -> np.ndarray | InputError:
+        try:
+            photo = open_photo(source, smallest=preprocessing.size)
+            return photo_array(photo, preprocessing)
+        except InputError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=num_threads()) as pool:
+        loaded = _ahead(pool, load, sources, count=3 * batch_size)
+        numbered = enumerate(loaded)
+        while batch := list(islice(numbered, batch_size)):
+            errors = {i: array for i, array in batch if isinstance(array, InputError)}
+            good = [(i, array) for i, array in batch if not isinstance(array, InputError)]
+            maps = look(np.stack([array for _, array in good])) if good else np.zeros((0, 0))
+            yield [i for i, _ in good], maps, errors
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, function: Callable[[Source], T], items: Iterable[Source], count: int
+) -> Iterator[T]:
+    """`pool.map` that works on at most `count` items ahead of its reader."""
+    items = iter(items)
+    waiting = [pool.submit(function, item) for item in islice(items, count)]
+    while waiting:
+        done = waiting.pop(0).result()
+        waiting.extend(pool.submit(function, item) for item in islice(items, 1))
+        yield done

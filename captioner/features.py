@@ -1,0 +1,165 @@
+"""Features computed once and kept on disk: the frozen CNN sees each photo once, ever."""
+
+import hashlib
+import json
+import logging
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from captioner.datasets import Photo, PhotoSet
+from captioner.encoder import Encoder
+from captioner.errors import InputError
+from captioner.extraction import cache_folder, look_at, make_look
+from captioner.files import read_json, unwritable, write_json
+
+logger = logging.getLogger("captioner")
+
+FLUSH = 512
+"""Photos after which the file on disk is brought up to date."""
+
+
+class FeatureCache:
+    """The pooled maps of a data set's photos under one encoder, in one memory-mapped file.
+
+    A row of the file is the CRC-32 of a photo's map and then the map itself, fp16. A row is ready
+    when its checksum is right, so that an interrupted extraction goes on where it stopped, and
+    rows that were cut off or damaged are computed again. Beside it lies the fingerprint of
+    encoder, weights, preprocessing and photos (path, size and time of each); when that no longer
+    fits, the file is begun anew.
+
+    Args:
+        root: Folder of the data set; it only names the cache.
+        files: All its photos, whether they are needed now or later.
+        encoder: The CNN and its preprocessing.
+        folder: Folder of the cache.
+    """
+
+    def __init__(
+        self, root: Path, files: Sequence[Path], encoder: Encoder, folder: Path | None = None
+    ) -> None:
+        self.files = list(files)
+        self.encoder = encoder
+        self.folder = (folder or cache_folder()) / "features"
+        self.row = {file: number for number, file in enumerate(self.files)}
+        config = encoder.config
+        identity = hashlib.sha256(
+            json.dumps(
+                [config.backbone, config.weights_sha256, asdict(config.preprocessing)]
+            ).encode()
+        )
+        place = identity.copy()
+        place.update(str(root.resolve()).encode())
+        self.file = self.folder / f"{root.resolve().name}-{place.hexdigest()[:16]}.npy"
+        for file in self.files:
+            status = file.stat() if file.exists() else None
+            known = (str(file), status.st_size, status.st_mtime_ns) if status else (str(file),)
+            identity.update(json.dumps(known).encode())
+        self.fingerprint = identity.hexdigest()
+        self.rows = self._open(config.channels)
+
+    def _open(self, channels: int) -> np.ndarray:
+        dtype = np.dtype([("crc", "<u4"), ("map", "<f2", (channels,))])
+        about = self.file.with_suffix(".json")
+        try:
+            current = read_json(about, "the note beside a feature cache")
+            fresh = isinstance(current, dict) and current.get("fingerprint") == self.fingerprint
+        except InputError:
+            fresh = False
+        try:
+            if fresh and self.file.exists():
+                try:
+                    rows = np.load(self.file, mmap_mode="r+", allow_pickle=False)
+                    if rows.dtype == dtype and rows.shape == (len(self.files),):
+                        return rows
+                except (ValueError, EOFError):
+                    pass  # cut short: begun anew below
+            about.unlink(missing_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            rows = np.lib.format.open_memmap(
+                self.file, mode="w+", dtype=dtype, shape=(len(self.files),)
+            )
+            if hasattr(os, "posix_fallocate"):
+                # Room is taken now: a mapped file that meets a full disk later kills the process.
+                with self.file.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, self.file.stat().st_size)
+        except OSError as error:
+            raise unwritable(self.file, error) from error
+        write_json(about, {"fingerprint": self.fingerprint, "photos": len(self.files)})
+        return rows
+
+    def ready(self, numbers: Sequence[int]) -> np.ndarray:
+        """Which of these rows hold what was once computed: (n,) booleans."""
+        return np.fromiter((self._is_ready(number) for number in numbers), bool, len(numbers))
+
+    def _is_ready(self, number: int) -> bool:
+        row = self.rows[number]
+        return row["crc"] != 0 and row["crc"] == _crc(row["map"])
+
+    def maps(
+        self, files: Sequence[Path], description: str = "Features"
+    ) -> tuple[np.ndarray, dict[Path, InputError]]:
+        """The pooled maps of these photos, computed where they are not ready.
+
+        Returns:
+            Maps (n, C), fp16, and the errors of the photos that could not be read (their rows are
+            zero).
+        """
+        from tqdm import tqdm
+
+        numbers = [self.row[file] for file in files]
+        missing = [n for n, ready in zip(numbers, self.ready(numbers), strict=True) if not ready]
+        errors: dict[Path, InputError] = {}
+        if missing:
+            look = make_look(self.encoder, len(missing), self.folder.parent)
+            sources = [self.files[number] for number in missing]
+            with tqdm(total=len(missing), desc=description, unit="photo", disable=None) as bar:
+                since = 0
+                for seen, pooled, bad in look_at(sources, look, self.encoder.config.preprocessing):
+                    for i, error in bad.items():
+                        errors[sources[i]] = error
+                    for i, values in zip(seen, pooled, strict=True):
+                        values = values.astype("<f2")
+                        self.rows["map"][missing[i]] = values
+                        self.rows["crc"][missing[i]] = _crc(values)
+                    bar.update(len(seen) + len(bad))
+                    since += len(seen)
+                    if since >= FLUSH:
+                        self.rows.flush()
+                        since = 0
+            self.rows.flush()
+        return np.asarray(self.rows["map"][numbers]), errors
+
+
+def _crc(values: np.ndarray) -> int:
+    """Never nought, which marks a row that is still empty."""
+    return zlib.crc32(np.ascontiguousarray(values).tobytes()) or 1
+
+
+def dataset_cache(dataset: PhotoSet, encoder: Encoder) -> FeatureCache:
+    """The features of all photos of a data set, whatever split is asked for first."""
+    files = [photo.file for photos in dataset.splits.values() for photo in photos]
+    return FeatureCache(dataset.root, files, encoder)
+
+
+def with_maps(
+    cache: FeatureCache, photos: Sequence[Photo], skip_bad: bool, description: str
+) -> tuple[list[Photo], np.ndarray]:
+    """The photos and their maps; an unreadable one is an error, or is left out."""
+    maps, errors = cache.maps([photo.file for photo in photos], description)
+    if errors:
+        told = "\n  ".join(str(error) for error in list(errors.values())[:5])
+        if not skip_bad:
+            raise InputError(
+                f"{len(errors)} photos cannot be read, the first of them:\n  {told}\n"
+                "Mend them, or leave them out with --skip-bad; the features of the others are kept."
+            )
+        logger.warning("%d photos that cannot be read are left out:\n  %s", len(errors), told)
+    good = [number for number, photo in enumerate(photos) if photo.file not in errors]
+    if not good:
+        raise InputError("no photo is left to work with")
+    return [photos[number] for number in good], maps[good]

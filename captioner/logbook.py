@@ -1,0 +1,105 @@
+"""What a person sees of a run while it goes on, and what is left of it on disk."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from captioner.files import unwritable, write_text
+from captioner.plotting import plot_curves
+
+SAMPLES = 3
+"""Validation captions shown after each epoch."""
+
+
+class Logbook:
+    """Progress bar, sample captions, log.jsonl, curves.png, and TensorBoard where it is installed.
+
+    Args:
+        folder: Of the run.
+        names: File names of the validation photos, for the samples.
+    """
+
+    def __init__(self, folder: Path, names: list[str]) -> None:
+        self.folder = folder
+        self.names = names
+        self.file = folder / "log.jsonl"
+        self.epochs: list[dict[str, Any]] = []
+        self.bar: tqdm | None = None
+        self.tensorboard: Any = None
+
+    def goes_on_from(self, step: int) -> None:
+        """Strike out what an interrupted run noted beyond its checkpoint: each step stands once."""
+        kept = []
+        if self.file.exists():
+            for line in self.file.read_text(encoding="utf-8").splitlines():
+                try:
+                    record = json.loads(line)
+                except json.JSONDecodeError:
+                    break  # the line that an interruption cut
+                if record["step"] > step:
+                    break
+                kept.append(line)
+                if "epoch" in record:
+                    self.epochs.append(record)
+        write_text(self.file, "".join(line + "\n" for line in kept))
+        self.tensorboard = _tensorboard(self.folder / "tensorboard", step)
+
+    def epoch_begins(self, epoch: int, done: int, batches: int) -> None:
+        """Open the progress bar."""
+        self.bar = tqdm(
+            total=batches, initial=done, desc=f"Epoch {epoch + 1}", unit="batch", disable=None
+        )
+
+    def step_done(self, record: dict[str, Any]) -> None:
+        """Note a step."""
+        self._write(record)
+        if self.bar is not None:
+            self.bar.set_postfix(loss=f"{record['loss']:.2f}", refresh=False)
+            self.bar.update()
+
+    def epoch_ends(self, record: dict[str, Any], captions: list[str]) -> None:
+        """Close the bar; note and show how good the captions are now."""
+        if self.bar is not None:
+            self.bar.close()
+        self._write(record)
+        self.epochs.append(record)
+        plot_curves(self.epochs, self.folder / "curves.png")
+        tqdm.write(
+            f"epoch {record['epoch']}: loss {record['train_loss']:.2f} nats per caption, "
+            f"CIDEr-D {record['val_cider_d']:.3f} on validation photos, "
+            f"{record['val_different']} different captions"
+        )
+        for name, caption in list(zip(self.names, captions, strict=True))[:SAMPLES]:
+            tqdm.write(f"    {name}: {caption}")
+
+    def _write(self, record: dict[str, Any]) -> None:
+        try:
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise unwritable(self.file, error) from error
+        if self.tensorboard is not None:
+            for name, value in record.items():
+                if name not in ("step", "epoch"):
+                    self.tensorboard.add_scalar(name, value, record["step"])
+
+    def close(self) -> None:
+        """Finish what is open; also after an interruption."""
+        if self.bar is not None:
+            self.bar.close()
+        if self.tensorboard is not None:
+            self.tensorboard.close()
+
+
+def _tensorboard(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        logging.getLogger("captioner").info(
+            "TensorBoard is not installed; pip install 'captioner[tensorboard]' adds it"
+        )
+        return None
+    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -1,0 +1,188 @@
+"""A run: a data set and settings go in, a folder with a trained model comes out.
+
+data set -> CNN, once per photo -> feature cache -> PCA, vocabulary -> fit -> OUT/best
+"""
+
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from captioner.backbones import load_backbone
+from captioner.card import write_card
+from captioner.checkpoint import parse, save_model
+from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, Preprocessing, TrainConfig
+from captioner.data import CaptionData
+from captioner.datasets import PhotoSet, read_dataset, write_split
+from captioner.encoder import Encoder
+from captioner.errors import InputError
+from captioner.features import dataset_cache, with_maps
+from captioner.files import read_json, write_json
+from captioner.logbook import Logbook
+from captioner.model import Captioner
+from captioner.provenance import provenance
+from captioner.resume import RunState
+from captioner.training import Validation, fit
+from captioner.vocabulary import Vocabulary
+
+logger = logging.getLogger("captioner")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is, saved as run.json in its folder; resuming needs nothing else."""
+
+    data: str
+    """Path of the data set."""
+    seed: int
+    """Of the weights and of the order of the captions."""
+    split_seed: int
+    """Draws the splits of a data set that names none."""
+    skip_bad: bool
+    """Leave bad entries and photos out rather than refuse the data set."""
+    backbone_weights: str | None
+    """A local file with the weights of the CNN."""
+    device: str
+    """Where to train."""
+    config: TrainConfig
+    """How to train."""
+
+
+def begin(folder: Path, run: Run) -> None:
+    """Make the folder of a new run.
+
+    Raises:
+        InputError: if there is a run in it already, or it cannot be written.
+    """
+    if (folder / "run.json").exists():
+        raise InputError(
+            f"{folder}: there is a run in this folder; go on with it by --resume {folder}, "
+            "or choose another place with --out"
+        )
+    write_json(folder / "run.json", asdict(run))
+
+
+def recall(folder: Path) -> Run:
+    """The settings of a run that is to be resumed.
+
+    Raises:
+        InputError: if the folder holds no run, or one of another version.
+    """
+    if not (folder / "run.json").is_file():
+        raise InputError(f"{folder}: no run to resume here (run.json is missing)")
+    return parse(Run, read_json(folder / "run.json", "the settings of a run"), folder / "run.json")
+
+
+def train_captioner(folder: Path, run: Run) -> RunState:
+    """Train as `run` says, or go on where an interruption left it; the best model is FOLDER/best.
+
+    Raises:
+        InputError: if the data set, a photo, the weights or the folder cannot be used.
+    """
+    config = run.config
+    dataset = read_dataset(Path(run.data), seed=run.split_seed, skip_bad=run.skip_bad)
+    for name in ("train", "val"):
+        dataset.split(name)
+    previous = _same_data(folder, dataset)
+    write_split(dataset, folder / "split.json")
+
+    preprocessing = Preprocessing(fit=config.fit)
+    weights = Path(run.backbone_weights) if run.backbone_weights else None
+    backbone, encoder_config = load_backbone(
+        EncoderConfig(backbone=config.backbone, preprocessing=preprocessing), weights
+    )
+    device = torch.device(run.device)
+    encoder = Encoder(encoder_config, backbone).to(device)
+    cache = dataset_cache(dataset, encoder)
+    train, train_maps = with_maps(cache, dataset.split("train"), run.skip_bad, "Train features")
+    val = dataset.split("val")[: config.val_photos]
+    val, val_maps = with_maps(cache, val, run.skip_bad, "Val features")
+
+    kept = encoder.fit(torch.from_numpy(train_maps).float().to(device))
+    captions = [photo.captions for photo in train]
+    vocabulary = Vocabulary.of(
+        (caption for of_photo in captions for caption in of_photo),
+        config.min_count,
+        config.max_words,
+    )
+    model_config = ModelConfig(encoder_config, _decoder_config(config, encoder_config))
+    torch.manual_seed(run.seed)
+    captioner = Captioner(model_config, vocabulary)
+    captioner.encoder = encoder
+    captioner.to(device)
+    data = CaptionData(captions, train_maps, vocabulary)
+    logger.info(
+        "%d photos and %d captions to learn from, %d words, %d weights to train; "
+        "the PCA keeps %.1f %% of the variance",
+        len(train),
+        len(data),
+        len(vocabulary),
+        sum(weight.numel() for weight in captioner.decoder.parameters()),
+        100 * kept,
+    )
+    if not previous:
+        write_json(folder / "data.json", {"fingerprint": dataset.fingerprint()})
+    about = provenance(run.seed) | {
+        "data": dataset.root.name,
+        "data_fingerprint": dataset.fingerprint(),
+        "photos": len(train),
+        "captions": len(data),
+        "words": len(vocabulary),
+        "settings": asdict(config),
+    }
+
+    def keep_best(captioner: Captioner, record: dict[str, Any]) -> None:
+        metrics = {"val": {"cider_d": record["val_cider_d"], "photos": len(val)}}
+        notes = {"metrics": metrics, "training": about | record}
+        save_model(
+            folder / "best",
+            captioner.config,
+            vocabulary,
+            captioner.saved_tensors(),
+            notes,
+            write_card(captioner.config, notes),
+        )
+
+    logbook = Logbook(folder, [photo.file.name for photo in val])
+    try:
+        return fit(
+            captioner,
+            data,
+            Validation(val_maps, [photo.captions for photo in val], config.val_beam_size),
+            config,
+            run.seed,
+            folder,
+            keep_best,
+            logbook,
+        )
+    except FloatingPointError as error:
+        raise InputError(f"{folder}: {error}") from None
+    finally:
+        logbook.close()
+
+
+def _decoder_config(config: TrainConfig, encoder: EncoderConfig) -> DecoderConfig:
+    return DecoderConfig(
+        cell=config.cell,
+        layers=config.layers,
+        embedding=config.embedding,
+        hidden=config.hidden,
+        dropout=config.dropout,
+        features=encoder.features,
+    )
+
+
+def _same_data(folder: Path, dataset: PhotoSet) -> bool:
+    """Whether the run began on this very data; False if it has not begun."""
+    file = folder / "data.json"
+    if not file.exists():
+        return False
+    begun = read_json(file, "the fingerprint of a run's data")
+    if not isinstance(begun, dict) or begun.get("fingerprint") != dataset.fingerprint():
+        raise InputError(
+            f"{dataset.root}: no longer the data that {folder} began with; bring that back, "
+            "or begin a new run with another --out"
+        )
+    return True
