@@ -107,9 +107,9 @@ class TrainConfig:
     """Steps over which the learning rate rises from nought to its first value."""
     batch_size: int = 64
     """Captions in a batch (N)."""
-    epochs: int = 20
+    epochs: int = 12
     """Times that every caption is seen, at most."""
-    patience: int = 5
+    patience: int = 3
     """Stop after so many epochs in which CIDEr-D on the validation photos did not rise."""
     clip_norm: float = 5.0
     """The gradient is scaled down to this norm where it is longer."""

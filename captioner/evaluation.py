@@ -72,7 +72,7 @@ def evaluate(
         "photos": len(photos),
         "references": sum(len(of_photo) for of_photo in references),
         "beam_size": beam_size,
-        "data": dataset.root.name,
+        "data": dataset.root.resolve().name,
         "data_fingerprint": dataset.fingerprint(),
         "seconds": {
             "features": round(looked - began, 3),

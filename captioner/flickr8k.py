@@ -20,6 +20,7 @@ LISTS = {
     "val": "Flickr_8k.devImages.txt",
     "test": "Flickr_8k.testImages.txt",
 }
+KINDS = (".jpg", ".txt")
 CAPTIONS = ("Flickr8k.token.txt", "captions.txt")
 INFO = {"description": "Flickr8k captions", "year": 2013}
 LARGEST_MEMBER = 1 << 27
@@ -138,13 +139,16 @@ def find_files(source: Path, leave_out: Path, archives: ExitStack) -> dict[str, 
     """
     if not source.exists():
         raise InputError(f"{source} does not exist: give the folder or zip file with Flickr8k")
-    files = sorted(source.rglob("*")) if source.is_dir() else [source]
-    filled = leave_out.resolve()
-    files = [file for file in files if file.is_file() and filled not in file.resolve().parents]
-    found: dict[str, Found] = {}
-    for file in files:
-        if file.suffix.lower() in (".jpg", ".txt"):
-            found.setdefault(file.name, Found(file))
+    files = [source] if source.is_file() else []
+    seen = {leave_out.resolve()}
+    for folder, folders, names in os.walk(source, followlinks=True):
+        if (real := Path(folder).resolve()) in seen:
+            folders.clear()  # `leave_out`, or a link that leads back
+        else:
+            seen.add(real)
+            files += [Path(folder, name) for name in names]
+    files.sort()
+    found = {file.name: Found(file) for file in files if file.suffix.lower() in KINDS}
     for file in files:
         if file.suffix.lower() == ".zip" or file == source:
             try:
@@ -153,8 +157,7 @@ def find_files(source: Path, leave_out: Path, archives: ExitStack) -> dict[str, 
                 message = f"{file} is no whole zip file ({error}): get it again or take it away"
                 raise InputError(message) from error
             for member in sorted(archive.namelist()):
-                path = PurePosixPath(member)
-                if path.suffix.lower() in (".jpg", ".txt"):
+                if (path := PurePosixPath(member)).suffix.lower() in KINDS:
                     found.setdefault(path.name, Found(file, archive, member))
     return found
 
@@ -223,10 +226,7 @@ def read_lists(found: Mapping[str, Found], source: Path) -> dict[str, list[str]]
     if len(missing) == len(LISTS):
         return None
     if missing:
-        raise InputError(
-            f"{source} has only some lists of the official split: add {' and '.join(missing)}, or "
-            "take the others away for a split of its own"
-        )
+        raise InputError(f"{source} has only some lists of the split: add {' and '.join(missing)}")
     splits = {split: sorted(set(_read_text(found[n]).split())) for split, n in LISTS.items()}
     if len(set().union(*splits.values())) < sum(len(names) for names in splits.values()):
         raise InputError(f"{source}: a photo is in two lists of the official split; get them again")
@@ -257,7 +257,7 @@ def _place_photos(
     from tqdm import tqdm
 
     sizes, damaged = {}, []
-    for name in tqdm(names, desc="photos", unit="file"):
+    for name in tqdm(names, desc="photos", unit="file", mininterval=1):
         data = found[name].read()
         try:
             sizes[name] = read_jpeg_size(data)

@@ -43,8 +43,7 @@ PIPES_HEADER = re.compile(r"image_name\s*\|")
 PIPES = re.compile(r"(.+?)\|\s*\d+\s*\|?\s*(.*)")
 """A line of Flickr30k's results.csv, one of which (2199200615.jpg, 4) lacks its second bar."""
 
-Row = tuple[str, str, str | None]
-"""Photo, caption, split."""
+Row = tuple[str, str, str | None]  # photo, caption, split
 
 
 ID, TEXT, LIST = (int, str), (str,), (list,)

@@ -125,7 +125,7 @@ def train_captioner(folder: Path, run: Run) -> RunState:
     if not previous:
         write_json(folder / "data.json", {"fingerprint": dataset.fingerprint()})
     about = provenance(run.seed) | {
-        "data": dataset.root.name,
+        "data": dataset.root.resolve().name,
         "data_fingerprint": dataset.fingerprint(),
         "photos": len(train),
         "captions": len(data),

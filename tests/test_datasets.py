@@ -54,6 +54,7 @@ def members(dataset: PhotoSet) -> dict[str, dict[str, tuple[str, ...]]]:
 def coco_folder(root: Path) -> Path:
     draw(root / "images", "a.jpg", "b.JPG", "c.png")
     train = coco({1: "b.JPG", 2: "a.jpg"}, [(1, "A dog ."), (2, " Two\tcats"), (1, "A DOG")])
+    del train["annotations"][1]["id"]
     train["images"][0]["scene"] = {"background": "sky"}
     write(root / "captions_train.json", train)
     write(root / "captions_test.json", coco({1: "c.png"}, [(1, "A boat")]))
@@ -156,20 +157,22 @@ def test_karpathy(tmp_path, flat):
 
 
 def test_karpathy_faults(tmp_path):
-    draw(tmp_path, "a.jpg")
-    good = {"filename": "a.jpg", "split": "train", "sentences": [{"raw": "A cat"}]}
+    draw(tmp_path, "a.jpg", "b.jpg")
+    good = {"filename": "a.jpg", "split": "train", "sentences": [{"raw": "A cat"}], "cocoid": 1}
     bad = [good | {"split": "dress"}, good | {"sentences": [3]}, {"filename": "a.jpg"}]
+    bad.append(good | {"filename": "b.jpg"})
     write(tmp_path / "dataset.json", {"images": [good, *bad]})
-    with pytest.raises(InputError, match=r"bad entries: 4") as error:
+    with pytest.raises(InputError, match=r"bad entries: 5") as error:
         read_dataset(tmp_path)
     assert "unknown split 'dress'" in str(error.value)
     assert "images[2].sentences[0] is not an object with 'raw' of type str" in str(error.value)
     assert "images[3] is not an object with 'split'" in str(error.value)
+    assert "'b.jpg' has the image id 1 of another photo" in str(error.value)
     assert members(read_dataset(tmp_path, skip_bad=True)) == {"train": {"a.jpg": ("A cat",)}}
 
 
 TABLES = {
-    "captions.txt": 'image,caption\na.jpg,A cat\nb.jpg,"A dog , a ""red"" one"\na.jpg,Cats\n',
+    "captions.txt": 'image,caption\na.jpg, A cat\nb.jpg, "A dog , a ""red"" one"\na.jpg,Cats\n',
     "results.csv": "image_name| comment_number| comment\na.jpg| 0| A cat\n"
     'b.jpg| 4   A dog , a "red" one\na.jpg| 1| Cats\n',
     "results_20130124.token": 'a.jpg#0\tA cat\nb.jpg#0\tA dog , a "red" one\na.jpg#1\tCats\n',
@@ -277,7 +280,7 @@ def test_sizes_of_drawn_splits(photos, sizes):
 def test_a_new_photo_moves_few_others():
     names = [f"{number}.jpg" for number in range(200)]
     before = divide(names, seed=0)
-    after = divide([*names, "new.jpg"], seed=0)[:-1]
+    after = divide(["new.jpg", *names], seed=0)[1:]
     assert sum(one != other for one, other in zip(before, after, strict=True)) <= 2
 
 

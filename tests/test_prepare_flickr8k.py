@@ -142,6 +142,16 @@ def test_photos_are_linked_where_they_can_be_and_copied_elsewhere(tmp_path, monk
     assert copied.read_bytes() == make_jpeg(NAMES[0])
 
 
+def test_linked_folders_are_looked_into_once(tmp_path):
+    elsewhere = as_table(tmp_path / "elsewhere")
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "photos").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(source)
+    splits = read(prepare_flickr8k(source, tmp_path / "output"))
+    assert get_names(splits["train"]) == SPLITS["train"]
+
+
 def test_an_interrupted_photo_is_written_again(tmp_path):
     source = as_published_zips(tmp_path / "source")
     photo = prepare_flickr8k(source, tmp_path / "output") / "images" / NAMES[0]
