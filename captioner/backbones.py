@@ -1,5 +1,6 @@
 """Pretrained CNNs by name: timm's networks, and where their weights come from."""
 
+import difflib
 import hashlib
 import importlib.util
 import pickle
@@ -121,7 +122,7 @@ def _create(name: str) -> nn.Module:
             "install both again in one command: pip install --force-reinstall torch torchvision"
         ) from None
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('.')[0]}*")[:5]
+        near = difflib.get_close_matches(name, timm.list_models())
         raise InputError(
             f"timm knows no network {name!r}"
             + (f"; did you mean {', '.join(near)}?" if near else "")

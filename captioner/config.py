@@ -107,7 +107,7 @@ class TrainConfig:
     """Steps over which the learning rate rises from nought to its first value."""
     batch_size: int = 64
     """Captions in a batch (N)."""
-    epochs: int = 12
+    epochs: int = 8
     """Times that every caption is seen, at most."""
     patience: int = 3
     """Stop after so many epochs in which CIDEr-D on the validation photos did not rise."""

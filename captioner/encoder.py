@@ -14,10 +14,11 @@ class Encoder(nn.Module):
     """A pretrained CNN, frozen, and the projection of its last map to D features.
 
         map      = backbone(images)                       (N, 3, S, S) -> (N, L, C)
-        places   = (map - mean) components                (C) -> (D), a PCA; nothing where C = D
+        places   = (map - mean) components                (C) -> (D), a PCA
         features = mean of the places                     (N, L, D) -> (N, D)
 
-    The projection is linear, so that the pooled features are the projection of the pooled map:
+    Where the CNN gives no more than D channels the PCA only centres, turns and scales them. The
+    projection is linear, so that the pooled features are the projection of the pooled map:
     the cache keeps that, and the PCA is fitted on it.
 
     The CNN always stays in evaluation mode: in training mode its BatchNorm would follow the
@@ -38,10 +39,8 @@ class Encoder(nn.Module):
         self.backbone: nn.Module | None = None
         if backbone is not None:
             self.attach(backbone)
-        self.reduces = config.channels != config.features
-        if self.reduces:
-            self.register_buffer("mean", torch.zeros(config.channels))
-            self.register_buffer("components", torch.zeros(config.channels, config.features))
+        self.register_buffer("mean", torch.zeros(config.channels))
+        self.register_buffer("components", torch.eye(config.channels, config.features))
 
     def attach(self, backbone: nn.Module) -> None:
         """Give the encoder its CNN, frozen."""
@@ -66,7 +65,7 @@ class Encoder(nn.Module):
 
     def project(self, maps: Float[Tensor, "*N C"]) -> Float[Tensor, "*N D"]:
         """Bring C channels to D features."""
-        return (maps - self.mean) @ self.components if self.reduces else maps
+        return (maps - self.mean) @ self.components
 
     def fit(self, pooled: Float[Tensor, "P C"]) -> float:
         """Fit the PCA on the pooled maps of the training photos.
@@ -76,23 +75,19 @@ class Encoder(nn.Module):
         Returns:
             Share of the variance that the D components keep.
         """
-        if not self.reduces:
-            return 1.0
         pooled = pooled.double()
         mean = pooled.mean(dim=0)
         covariance = (pooled - mean).T @ (pooled - mean) / max(len(pooled) - 1, 1)  # (C, C)
         values, vectors = torch.linalg.eigh(covariance)  # ascending
-        values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
+        kept = values.flip(0).clamp_min(0)[: self.config.features]
+        vectors = vectors.flip(1)[:, : self.config.features]
         # An eigenvector's sign is arbitrary; its largest entry is made positive, so that two
         # machines agree.
         signs = vectors.gather(0, vectors.abs().argmax(dim=0, keepdim=True)).sign()
-        kept = values[: self.config.features]
         scale = math.sqrt(self.config.features / max(float(kept.sum()), 1e-12))
         self.mean.copy_(mean)
-        self.components.copy_(
-            vectors[:, : self.config.features] * signs[:, : self.config.features] * scale
-        )
-        return float(kept.sum() / values.sum().clamp_min(1e-12))
+        self.components.copy_(vectors * signs * scale)
+        return float(kept.sum() / values.clamp_min(0).sum().clamp_min(1e-12))
 
 
 def places_of(backbone: nn.Module, maps: Any) -> Tensor:

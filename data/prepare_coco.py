@@ -1,18 +1,8 @@
-"""Fetch part of COCO 2017 into a folder: `python data/prepare_coco.py --images 5000 --seed 0`."""
+"""Fetch a part of COCO: `python data/prepare_coco.py --images 5000 --seed 0`."""
 
 import sys
 
-import tyro
-
-from captioner.coco import prepare_coco
-from captioner.errors import InputError
+from captioner.commands.data import main
 
 if __name__ == "__main__":
-    try:
-        print(f"wrote {tyro.cli(prepare_coco)}")
-    except InputError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    main(["coco", *sys.argv[1:]])

