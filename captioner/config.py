@@ -35,8 +35,13 @@ class EncoderConfig:
     """Where its weights come from; set by the program. model: saved in the model's own folder."""
     weights_sha256: str = ""
     """Fingerprint of the weights; set by the program."""
-    channels: int = 1280
+    maps: Literal["last", "early+last"] = "last"
+    """last: what the CNN's last map tells of a place. early+last: also the colours and textures
+    that two of its first maps find there, which the last one has mostly forgotten."""
+    last_channels: int = 1280
     """Width of the CNN's last map; set by the program."""
+    channels: int = 1280
+    """Channels of a place in all (C); set by the program."""
     features: int = 512
     """Size of the features of a place (D); wider networks are brought to it by a PCA."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
@@ -87,6 +92,8 @@ class TrainConfig:
 
     backbone: str = "tf_efficientnet_lite2"
     """CNN, by its name in timm. tf_efficientnet_lite0, 1 and 2 need no download."""
+    maps: Literal["last", "early+last"] = "last"
+    """What is taken of the CNN: its last map, or colours and textures of early ones as well."""
     fit: Literal["squeeze", "crop"] = "squeeze"
     """squeeze: the CNN sees the whole photo, pressed into a square. crop: its middle square."""
 

@@ -1,13 +1,20 @@
 """A photo -> L places of D features; pooled, one vector of D."""
 
-import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from captioner.config import EncoderConfig
+from captioner.errors import InputError
+
+
+EARLY = (1, 2)
+"""The early maps that `early+last` adds: of a fourth and an eighth of the photo's side."""
+SUMMARIES = ("mean", "max", "min")
+"""What is kept of an early map within a place of the last one."""
 
 
 class Encoder(nn.Module):
@@ -58,10 +65,30 @@ class Encoder(nn.Module):
         return self.project(self.see(images))
 
     def see(self, images: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N L C"]:
-        """The CNN's last map, its places in rows from the upper left."""
+        """What the CNN finds at each place, in rows from the upper left.
+
+        With `early+last` a place has its own channels of the last map, and behind them mean,
+        maximum and minimum of the early maps within it: a hypercolumn (Hariharan et al. 2015,
+        arXiv:1411.5752).
+        """
         if self.backbone is None:
             raise RuntimeError("this encoder was made without its CNN")
-        return places_of(self.backbone, self.backbone(images))
+        if self.config.maps == "last":
+            return places_of(self.backbone, self.backbone(images))
+        last, early = self.backbone.forward_intermediates(  # type: ignore[operator]
+            images, indices=list(EARLY), output_fmt="NCHW"
+        )
+        if last.ndim != 4:
+            raise InputError(f"{self.config.backbone} has no map of places; use --maps last")
+        columns = [last]
+        for part in early:
+            stride = (part.shape[2] // last.shape[2], part.shape[3] // last.shape[3])
+            columns += [
+                F.avg_pool2d(part, stride)[:, :, : last.shape[2], : last.shape[3]],
+                F.max_pool2d(part, stride)[:, :, : last.shape[2], : last.shape[3]],
+                -F.max_pool2d(-part, stride)[:, :, : last.shape[2], : last.shape[3]],
+            ]
+        return places_of(self.backbone, torch.cat(columns, dim=1))
 
     def project(self, maps: Float[Tensor, "*N C"]) -> Float[Tensor, "*N D"]:
         """Bring C channels to D features."""
@@ -70,23 +97,29 @@ class Encoder(nn.Module):
     def fit(self, pooled: Float[Tensor, "P C"]) -> float:
         """Fit the PCA on the pooled maps of the training photos.
 
-        The components are scaled by one number, such that a feature has a mean square of 1.
+        Last and early channels are given the same total variance first, or else the last ones,
+        being many, would crowd out the early ones. In the end all components are scaled by one
+        number, such that a feature has a mean square of 1.
 
         Returns:
             Share of the variance that the D components keep.
         """
         pooled = pooled.double()
         mean = pooled.mean(dim=0)
-        covariance = (pooled - mean).T @ (pooled - mean) / max(len(pooled) - 1, 1)  # (C, C)
-        values, vectors = torch.linalg.eigh(covariance)  # ascending
+        centred = pooled - mean
+        weight = torch.ones_like(mean)  # (C)
+        for part in (slice(0, self.config.last_channels), slice(self.config.last_channels, None)):
+            weight[part] = centred[:, part].square().sum().clamp_min(1e-12).rsqrt()
+        centred = centred * weight * len(pooled) ** 0.5
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(pooled))  # ascending
         kept = values.flip(0).clamp_min(0)[: self.config.features]
         vectors = vectors.flip(1)[:, : self.config.features]
         # An eigenvector's sign is arbitrary; its largest entry is made positive, so that two
         # machines agree.
         signs = vectors.gather(0, vectors.abs().argmax(dim=0, keepdim=True)).sign()
-        scale = math.sqrt(self.config.features / max(float(kept.sum()), 1e-12))
+        scale = (self.config.features * len(pooled) / max(float(kept.sum()), 1e-12)) ** 0.5
         self.mean.copy_(mean)
-        self.components.copy_(vectors * signs * scale)
+        self.components.copy_(weight.unsqueeze(1) * vectors * signs * scale)
         return float(kept.sum() / values.clamp_min(0).sum().clamp_min(1e-12))
 
 

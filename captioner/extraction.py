@@ -56,7 +56,8 @@ def make_look(encoder: Encoder, photos: int, cache: Path | None = None) -> Look:
     device = next(encoder.backbone.parameters()).device
     if device.type == "cpu":
         config = encoder.config
-        name = f"{config.backbone}-{config.preprocessing.size}-{config.weights_sha256[:16]}.onnx"
+        kind = f"{config.backbone}-{config.maps}-{config.preprocessing.size}"
+        name = f"{kind}-{config.weights_sha256[:16]}.onnx"
         file = (cache or cache_folder()) / "onnx" / name
         if not file.exists() and photos >= WORTH_EXPORTING:
             try:

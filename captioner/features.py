@@ -49,7 +49,7 @@ class FeatureCache:
         config = encoder.config
         identity = hashlib.sha256(
             json.dumps(
-                [config.backbone, config.weights_sha256, asdict(config.preprocessing)]
+                [config.backbone, config.maps, config.weights_sha256, asdict(config.preprocessing)]
             ).encode()
         )
         place = identity.copy()

@@ -91,7 +91,8 @@ def train_captioner(folder: Path, run: Run) -> RunState:
     preprocessing = Preprocessing(fit=config.fit)
     weights = Path(run.backbone_weights) if run.backbone_weights else None
     backbone, encoder_config = load_backbone(
-        EncoderConfig(backbone=config.backbone, preprocessing=preprocessing), weights
+        EncoderConfig(backbone=config.backbone, maps=config.maps, preprocessing=preprocessing),
+        weights,
     )
     device = torch.device(run.device)
     encoder = Encoder(encoder_config, backbone).to(device)

@@ -129,3 +129,33 @@ def test_the_frozen_network_never_trains(weights: Path) -> None:
     assert not network.training
     assert fingerprint(network) == before
     assert not any(weight.requires_grad for weight in network.parameters())
+
+
+def test_early_maps_tell_each_place_its_colours(weights: Path) -> None:
+    config = EncoderConfig(backbone=BACKBONE, maps="early+last", features=16)
+    network, config = load_backbone(config, weights)
+    encoder = Encoder(config, network)
+    images = torch.randn(2, 3, 64, 64)
+    maps = encoder.see(images)
+    assert maps.shape == (2, 4, config.channels)
+    torch.testing.assert_close(maps[:, :, : config.last_channels], _last(config, network, images))
+    first = network.feature_info[1]["num_chs"]
+    early = network.forward_intermediates(images, indices=[1], intermediates_only=True)[0]
+    mean, top, low = maps[:, :, config.last_channels :][:, :, : 3 * first].split(first, dim=2)
+    corner = early[:, :, : early.shape[2] // 2, : early.shape[3] // 2].flatten(2)
+    torch.testing.assert_close(mean[:, 0], corner.mean(dim=2))
+    torch.testing.assert_close(top[:, 0], corner.amax(dim=2))
+    torch.testing.assert_close(low[:, 0], corner.amin(dim=2))
+
+
+def _last(config: EncoderConfig, network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    return Encoder(replace(config, maps="last"), network).see(images)
+
+
+def test_early_and_last_channels_weigh_the_same_in_the_pca() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(channels=12, last_channels=10, features=12))
+    pooled = torch.randn(300, 12) * torch.tensor([1.0] * 10 + [1e-3] * 2) + 3
+    encoder.fit(pooled)
+    components = encoder.components.square().sum(dim=1) * pooled.var(dim=0)
+    assert components[:10].sum().item() == pytest.approx(components[10:].sum().item(), rel=0.01)
