@@ -133,7 +133,9 @@ def read_model(folder: Path) -> Saved:
 
 
 def parse(kind: Any, value: Any, file: Path) -> Any:
-    """A dataclass from JSON: every field there, none unknown, each of its type.
+    """A dataclass from JSON: no field unknown, each of its type.
+
+    A field that is missing takes its default: a new setting's default is what was done before it.
 
     Raises:
         InputError: naming the file and the field.
@@ -141,14 +143,17 @@ def parse(kind: Any, value: Any, file: Path) -> Any:
     if not isinstance(value, dict):
         raise InputError(f"{file}: {kind.__name__} ought to be a table of settings")
     hints = typing.get_type_hints(kind)
-    names = {item.name for item in dataclasses.fields(kind)}
-    odd = sorted(set(value) ^ names)
-    if odd:
+    unknown = sorted(set(value) - set(hints))
+    if unknown:
         raise InputError(
-            f"{file}: the settings {', '.join(map(repr, odd))} are "
-            f"{'unknown' if odd[0] in value else 'missing'}; it was written by another version"
+            f"{file}: the settings {', '.join(map(repr, unknown))} are unknown; it was written by "
+            "another version: install that one, or make it again"
         )
-    return kind(**{name: _field(hints[name], value[name], name, file) for name in names})
+    known = {name: _field(hints[name], value[name], name, file) for name in value}
+    try:
+        return kind(**known)
+    except TypeError as error:
+        raise InputError(f"{file}: not whole ({error}); fetch or make it again") from None
 
 
 def _field(hint: Any, value: Any, name: str, file: Path) -> Any:

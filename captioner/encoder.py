@@ -80,14 +80,17 @@ class Encoder(nn.Module):
         )
         if last.ndim != 4:
             raise InputError(f"{self.config.backbone} has no map of places; use --maps last")
+        # Plain numbers, so that an exported network has them as constants.
+        height, width = int(last.shape[2]), int(last.shape[3])
         columns = [last]
         for part in early:
-            stride = (part.shape[2] // last.shape[2], part.shape[3] // last.shape[3])
-            columns += [
-                F.avg_pool2d(part, stride)[:, :, : last.shape[2], : last.shape[3]],
-                F.max_pool2d(part, stride)[:, :, : last.shape[2], : last.shape[3]],
-                -F.max_pool2d(-part, stride)[:, :, : last.shape[2], : last.shape[3]],
-            ]
+            cell = (int(part.shape[2]) // height, int(part.shape[3]) // width)
+            summaries = (
+                F.avg_pool2d(part, cell),
+                F.max_pool2d(part, cell),
+                -F.max_pool2d(-part, cell),
+            )
+            columns += [summary[:, :, :height, :width] for summary in summaries]
         return places_of(self.backbone, torch.cat(columns, dim=1))
 
     def project(self, maps: Float[Tensor, "*N C"]) -> Float[Tensor, "*N D"]:

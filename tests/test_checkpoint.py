@@ -74,6 +74,7 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path, name: str, harm: st
     [
         ("format", 99, "format 99"),
         ("decoder", None, "DecoderConfig"),
+        ("extra", 1, "extra"),
         ("decoder.cell", "transformer", "cell"),
         ("decoder.hidden", "many", "hidden"),
         ("decoder.hidden", True, "hidden"),
@@ -99,6 +100,13 @@ def test_weights_of_other_sizes_are_refused(folder: Path, captioner: Captioner) 
     save_model(folder, captioner.config, captioner.vocabulary, smaller, {}, "")
     with pytest.raises(InputError, match="do not fit"):
         Captioner.from_pretrained(folder)
+
+
+def test_a_setting_that_did_not_exist_yet_takes_its_default(folder: Path) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    del settings["encoder"]["maps"]
+    (folder / "config.json").write_text(json.dumps(settings))
+    assert read_model(folder).config.encoder.maps == "last"
 
 
 def test_settings_survive_json() -> None:

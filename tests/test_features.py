@@ -16,9 +16,10 @@ from captioner.features import FeatureCache
 from conftest import BACKBONE
 
 
-@pytest.fixture(scope="module")
-def encoder(weights: Path) -> Encoder:
-    network, config = load_backbone(EncoderConfig(backbone=BACKBONE, features=16), weights)
+@pytest.fixture(scope="module", params=["last", "early+last"])
+def encoder(weights: Path, request: pytest.FixtureRequest) -> Encoder:
+    config = EncoderConfig(backbone=BACKBONE, maps=request.param, features=16)
+    network, config = load_backbone(config, weights)
     return Encoder(config, network)
 
 
