@@ -60,10 +60,9 @@ class FeatureCache:
             known = (str(file), status.st_size, status.st_mtime_ns) if status else (str(file),)
             identity.update(json.dumps(known).encode())
         self.fingerprint = identity.hexdigest()
-        self.rows = self._open(config.channels)
 
-    def _open(self, channels: int) -> np.ndarray:
-        dtype = np.dtype([("crc", "<u4"), ("map", "<f2", (channels,))])
+    def _open(self) -> np.ndarray:
+        dtype = np.dtype([("crc", "<u4"), ("map", "<f2", (self.encoder.config.channels,))])
         about = self.file.with_suffix(".json")
         try:
             current = read_json(about, "the note beside a feature cache")
@@ -79,7 +78,7 @@ class FeatureCache:
                 except (ValueError, EOFError):
                     pass  # cut short: begun anew below
             about.unlink(missing_ok=True)
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.file.unlink(missing_ok=True)
             rows = np.lib.format.open_memmap(
                 self.file, mode="w+", dtype=dtype, shape=(len(self.files),)
             )
@@ -92,14 +91,6 @@ class FeatureCache:
         write_json(about, {"fingerprint": self.fingerprint, "photos": len(self.files)})
         return rows
 
-    def ready(self, numbers: Sequence[int]) -> np.ndarray:
-        """Which of these rows hold what was once computed: (n,) booleans."""
-        return np.fromiter((self._is_ready(number) for number in numbers), bool, len(numbers))
-
-    def _is_ready(self, number: int) -> bool:
-        row = self.rows[number]
-        return row["crc"] != 0 and row["crc"] == _crc(row["map"])
-
     def maps(
         self, files: Sequence[Path], description: str = "Features"
     ) -> tuple[np.ndarray, dict[Path, InputError]]:
@@ -109,30 +100,46 @@ class FeatureCache:
             Maps (n, C), fp16, and the errors of the photos that could not be read (their rows are
             zero).
         """
+        from filelock import FileLock
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # Two programs that begin on the same photos take turns; the second finds all ready.
+            with FileLock(self.file.with_suffix(".lock")):
+                rows = self._open()
+                numbers = [self.row[file] for file in files]
+                missing = [number for number in numbers if not _is_ready(rows[number])]
+                errors = self._compute(rows, missing, description) if missing else {}
+                return np.array(rows["map"][numbers]), errors
+        except OSError as error:
+            raise unwritable(self.file, error) from error
+
+    def _compute(
+        self, rows: np.ndarray, missing: Sequence[int], description: str
+    ) -> dict[Path, InputError]:
         from tqdm import tqdm
 
-        numbers = [self.row[file] for file in files]
-        missing = [n for n, ready in zip(numbers, self.ready(numbers), strict=True) if not ready]
         errors: dict[Path, InputError] = {}
-        if missing:
-            look = make_look(self.encoder, len(missing), self.folder.parent)
-            sources = [self.files[number] for number in missing]
-            with tqdm(total=len(missing), desc=description, unit="photo", disable=None) as bar:
-                since = 0
-                for seen, pooled, bad in look_at(sources, look, self.encoder.config.preprocessing):
-                    for i, error in bad.items():
-                        errors[sources[i]] = error
-                    for i, values in zip(seen, pooled, strict=True):
-                        values = values.astype("<f2")
-                        self.rows["map"][missing[i]] = values
-                        self.rows["crc"][missing[i]] = _crc(values)
-                    bar.update(len(seen) + len(bad))
-                    since += len(seen)
-                    if since >= FLUSH:
-                        self.rows.flush()
-                        since = 0
-            self.rows.flush()
-        return np.asarray(self.rows["map"][numbers]), errors
+        look = make_look(self.encoder, len(missing), self.folder.parent)
+        sources = [self.files[number] for number in missing]
+        with tqdm(total=len(missing), desc=description, unit="photo", disable=None) as bar:
+            since = 0
+            for seen, pooled, bad in look_at(sources, look, self.encoder.config.preprocessing):
+                errors |= {sources[i]: error for i, error in bad.items()}
+                for i, values in zip(seen, pooled.astype("<f2"), strict=True):
+                    rows["map"][missing[i]] = values
+                    rows["crc"][missing[i]] = _crc(values)
+                bar.update(len(seen) + len(bad))
+                since += len(seen)
+                if since >= FLUSH:
+                    rows.flush()
+                    since = 0
+        rows.flush()
+        return errors
+
+
+def _is_ready(row: np.void) -> bool:
+    return row["crc"] != 0 and row["crc"] == _crc(row["map"])
 
 
 def _crc(values: np.ndarray) -> int:

@@ -168,3 +168,19 @@ def test_an_unreadable_photo_keeps_the_others(encoder, files, tmp_path, monkeypa
     assert (maps[2] == 0).all()
     assert torch.from_numpy(maps).isfinite().all()
     assert look.seen == 19
+
+
+def test_two_programs_on_the_same_photos_do_not_disturb_each_other(
+    encoder, files, tmp_path, monkeypatch
+) -> None:
+    use(monkeypatch, Counting(encoder))
+    first = FeatureCache(files[0].parent, files, encoder, tmp_path)
+    second = FeatureCache(files[0].parent, files, encoder, tmp_path)
+    half, _ = first.maps(files[:10])
+    Image.new("RGB", (33, 33), "red").save(files[15])
+    third = FeatureCache(files[0].parent, files, encoder, tmp_path)  # begins the file anew
+    changed, _ = third.maps(files)
+    again, _ = second.maps(files[:10])
+    assert np.array_equal(again, half)
+    assert np.array_equal(changed[:10], half)
+    assert (first.maps(files)[0] != 0).any(axis=1).all()

@@ -1,0 +1,44 @@
+"""Make the copy of a trained model that is given to others: fp16, with its test scores on its card.
+
+python -m captioner.release runs/flickr8k-lstm captioner/models/flickr8k results/scores.json
+"""
+
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from captioner.commands import finish
+
+
+def release(model: Path, output: Path, scores: Path, note: Path | None = None) -> int:
+    """Copy a model with its weights halved.
+
+    Args:
+        model: Folder of the model or of its run.
+        output: Folder of the copy.
+        scores: Record that evaluate.py wrote of it.
+        note: Text to stand on the card: where the data come from, what the model cannot do.
+    """
+    from captioner.card import write_card
+    from captioner.checkpoint import find_model, read_model, save_model
+    from captioner.files import read_json
+
+    folder = find_model(model)
+    saved = read_model(folder)
+    notes: dict[str, Any] = read_json(folder / "metrics.json", "the scores of a model")
+    record = read_json(scores, "the record of an evaluation")
+    notes["metrics"][record["split"]] = {**record["metrics"], "photos": record["photos"]}
+    card = write_card(saved.config, notes)
+    if note:
+        card = f"{card}\n{note.read_text(encoding='utf-8')}"
+    halved = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in saved.tensors.items()
+    }
+    save_model(output, saved.config, saved.vocabulary, halved, notes, card)
+    return 0
+
+
+if __name__ == "__main__":
+    finish(lambda: tyro.cli(release, config=(tyro.conf.Positional,)))
