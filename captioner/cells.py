@@ -3,16 +3,18 @@
 Adding one: a class with torch's interface of `nn.GRU`, and its line in `CELLS`.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-CELLS: dict[str, type[nn.RNNBase]] = {
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {
     # h_t = tanh(Wx x_t + Wh h_{t-1} + b)                            (Elman 1990)
     "rnn": nn.RNN,
     # h_t = (1 - z_t) * candidate_t + z_t * h_{t-1}                  (Cho et al. 2014, eqs. 5-8)
     "gru": nn.GRU,
-    # c_t = f_t * c_{t-1} + i_t * candidate_t;  h_t = o_t * tanh c_t  (Hochreiter & Schmidhuber 1997)
+    # c_t = f_t * c_{t-1} + i_t * candidate_t, h_t = o_t * tanh c_t  (Hochreiter et al. 1997)
     "lstm": nn.LSTM,
 }
 

@@ -1,4 +1,4 @@
-"""The folder that a model is: config.json, vocabulary.json, model.safetensors, metrics.json, README.md.
+"""The folder that a model is: settings, vocabulary, weights, metrics and a card.
 
 Nothing in it is unpickled. config.json holds the SHA-256 of the vocabulary and of the weights, so
 that a folder that was cut short, mixed up or changed is refused.
@@ -108,10 +108,10 @@ def read_model(folder: Path) -> Saved:
         raise InputError(f"{folder / 'config.json'}: not the settings of a model; fetch it again")
     if value["format"] != FORMAT:
         raise InputError(
-            f"{folder}: a model of format {value['format']}, but this program reads format {FORMAT}; "
-            "install the version of captioner that made it, or train it again"
+            f"{folder}: a model of format {value['format']}, but this program reads {FORMAT};"
+            " install the version of captioner that made it, or train it again"
         )
-    checksums = value.get("sha256") if isinstance(value.get("sha256"), dict) else {}
+    checksums = value["sha256"] if isinstance(value.get("sha256"), dict) else {}
     for name in ("vocabulary.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name}: missing; fetch or save the model again")
@@ -166,9 +166,7 @@ def _field(hint: Any, value: Any, name: str, file: Path) -> Any:
         fits = isinstance(value, list) and len(value) == len(arguments)
         value = tuple(value) if fits else value
     elif origin in (typing.Union, types.UnionType):
-        fits = value is None or isinstance(
-            value, tuple(a for a in arguments if a is not type(None))
-        )
+        fits = isinstance(value, arguments)
     elif hint is float:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
     else:

@@ -1,6 +1,6 @@
 """What can be set: typed, frozen, documented where declared, saved with the run.
 
-The docstring under a field is its help on the command line. Defaults are those of the `lstm` preset.
+The docstring under a field is its help on the command line; defaults are the `lstm` preset's.
 """
 
 from dataclasses import dataclass, field, replace
@@ -135,6 +135,18 @@ PRESETS: dict[str, TrainConfig] = {}
 PRESETS["lstm"] = TrainConfig()
 PRESETS["gru"] = replace(PRESETS["lstm"], cell="gru")
 PRESETS["rnn"] = replace(PRESETS["lstm"], cell="rnn", learning_rate=5e-4)
+
+# python train.py demo: learns the drawn scenes. Their colours are lost in the CNN's last map, so
+# the early ones are taken too.
+PRESETS["demo"] = TrainConfig(
+    backbone="tf_efficientnet_lite0",
+    maps="early+last",
+    hidden=256,
+    dropout=0.2,
+    learning_rate=3e-3,
+    batch_size=128,
+    epochs=10,
+)
 
 # python train.py tiny: seconds, to try a data set or the program itself.
 PRESETS["tiny"] = TrainConfig(

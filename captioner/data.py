@@ -28,7 +28,8 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
-        return Batch(self.maps.to(device), self.words.to(device), self.targets.to(device))
+        words, targets = (packed.to(device) for packed in (self.words, self.targets))  # type: ignore[arg-type]
+        return Batch(self.maps.to(device), words, targets)
 
 
 class CaptionData:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from captioner.config import EncoderConfig
 from captioner.errors import InputError
 
-
 EARLY = (1, 2)
 """The early maps that `early+last` adds: of a fourth and an eighth of the photo's side."""
 SUMMARIES = ("mean", "max", "min")

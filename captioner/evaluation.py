@@ -17,6 +17,8 @@ from captioner.provenance import provenance
 from captioner.vocabulary import tokenise
 
 BATCH = 256
+JUDGED = {"background", "things", "held_out"}
+"""What a data set must know of its pictures, as that of drawn scenes does, for `truth`."""
 
 
 def evaluate(
@@ -81,8 +83,8 @@ def evaluate(
         },
         **provenance(seed),
     }
-    if all(photo.facts for photo in photos):
-        from captioner.scenes.judge import judge_captions
+    if all(photo.facts and JUDGED <= photo.facts.keys() for photo in photos):
+        from captioner.scenes import judge_captions
 
         record["truth"] = judge_captions(captions, [photo.facts for photo in photos])
     results = [

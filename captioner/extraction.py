@@ -53,7 +53,7 @@ def make_look(encoder: Encoder, photos: int, cache: Path | None = None) -> Look:
         photos: About how many there are; for a few of them no export is made.
         cache: Folder of the exported networks.
     """
-    device = next(encoder.backbone.parameters()).device
+    device = encoder.mean.device
     if device.type == "cpu":
         config = encoder.config
         kind = f"{config.backbone}-{config.maps}-{config.preprocessing.size}"

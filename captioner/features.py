@@ -61,7 +61,7 @@ class FeatureCache:
             identity.update(json.dumps(known).encode())
         self.fingerprint = identity.hexdigest()
 
-    def _open(self) -> np.ndarray:
+    def _open(self) -> np.memmap:
         dtype = np.dtype([("crc", "<u4"), ("map", "<f2", (self.encoder.config.channels,))])
         about = self.file.with_suffix(".json")
         try:
@@ -115,7 +115,7 @@ class FeatureCache:
             raise unwritable(self.file, error) from error
 
     def _compute(
-        self, rows: np.ndarray, missing: Sequence[int], description: str
+        self, rows: np.memmap, missing: Sequence[int], description: str
     ) -> dict[Path, InputError]:
         from tqdm import tqdm
 

@@ -76,7 +76,8 @@ def read_json(file: Path, kind: str) -> Any:
         raise InputError(f"{file}: missing ({kind})") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(
-            f"{file}: cannot be read as JSON ({error}); it ought to be {kind}, fetch or make it again"
+            f"{file}: cannot be read as JSON ({error}); it ought to be {kind}: "
+            "fetch or make it again"
         ) from None
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror or error})") from None

@@ -2,8 +2,10 @@
 
 import glob
 import io
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +45,7 @@ def open_photo(source: Source, smallest: int | None = None) -> Image.Image:
         return _upright_rgb(source)
     name = "the given bytes" if isinstance(source, bytes) else str(source)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures and odd metadata; the limit below is ours.
-            warnings.simplefilter("ignore")
+        with _without_warnings():
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise InputError(
@@ -72,6 +72,35 @@ def open_photo(source: Source, smallest: int | None = None) -> Image.Image:
         raise InputError(
             f"{name}: the picture is damaged or cut short ({error}); fetch or save it again"
         ) from None
+
+
+_threads_without_warnings = 0
+_counting = threading.Lock()
+_catcher = warnings.catch_warnings()
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Pillow warns of large pictures and odd metadata; the limits here are our own.
+
+    What Python ignores, it ignores in all threads: the first one that comes in switches warnings
+    off, and the last one that leaves switches them on again. With `catch_warnings` in each thread
+    they could stay off for good.
+    """
+    global _catcher, _threads_without_warnings
+    with _counting:
+        if not _threads_without_warnings:
+            _catcher = warnings.catch_warnings()
+            _catcher.__enter__()
+            warnings.simplefilter("ignore")
+        _threads_without_warnings += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _threads_without_warnings -= 1
+            if not _threads_without_warnings:
+                _catcher.__exit__(None, None, None)
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
@@ -136,6 +165,19 @@ def photo_array(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     mean = np.asarray(preprocessing.mean, dtype=np.float32)
     std = np.asarray(preprocessing.std, dtype=np.float32)
     return np.ascontiguousarray(((array - mean) / std).transpose(2, 0, 1))
+
+
+def check_preprocessing(preprocessing: Preprocessing) -> None:
+    """Try it on a small picture.
+
+    Raises:
+        ValueError: if no photo can be brought to these numbers.
+    """
+    try:
+        with np.errstate(all="raise"):
+            photo_array(Image.new("RGB", (2, 2)), preprocessing)
+    except (ArithmeticError, TypeError, MemoryError) as error:
+        raise ValueError(f"unusable preprocessing: {error}") from error
 
 
 def displayed(array: np.ndarray, preprocessing: Preprocessing) -> Image.Image:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +68,13 @@ class Logbook:
         self._write(record)
         self.epochs.append(record)
         plot_curves(self.epochs, self.folder / "curves.png")
-        tqdm.write(
+        _tell(
             f"epoch {record['epoch']}: loss {record['train_loss']:.2f} nats per caption, "
             f"CIDEr-D {record['val_cider_d']:.3f} on validation photos, "
             f"{record['val_different']} different captions"
         )
         for name, caption in list(zip(self.names, captions, strict=True))[:SAMPLES]:
-            tqdm.write(f"    {name}: {caption}")
+            _tell(f"    {name}: {caption}")
 
     def _write(self, record: dict[str, Any]) -> None:
         try:
@@ -92,6 +93,11 @@ class Logbook:
             self.bar.close()
         if self.tensorboard is not None:
             self.tensorboard.close()
+
+
+def _tell(line: str) -> None:
+    """On stderr, as the progress bar: a full disk behind stdout must not end the training."""
+    tqdm.write(line, file=sys.stderr)
 
 
 def _tensorboard(folder: Path, step: int) -> Any:

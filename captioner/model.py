@@ -17,7 +17,7 @@ from captioner.decoder import PooledDecoder
 from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.extraction import look_at, make_look
-from captioner.images import Source
+from captioner.images import Source, check_preprocessing
 from captioner.losses import softmax_loss
 from captioner.search import beam_search, greedy_search
 from captioner.vocabulary import Vocabulary
@@ -74,12 +74,20 @@ class Captioner(nn.Module):
             for key in list(tensors)
             if key.startswith(mark)
         }
-        captioner = cls(saved.config, saved.vocabulary)
+        try:
+            check_preprocessing(saved.config.encoder.preprocessing)
+            captioner = cls(saved.config, saved.vocabulary)
+        except (RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{folder / 'config.json'}: these settings cannot be used "
+                f"({str(error).splitlines()[0][:200]}); fetch or save the model again"
+            ) from None
         try:
             captioner.load_state_dict(tensors, strict=True)
         except RuntimeError as error:
             raise InputError(
-                f"{folder}: the weights do not fit the settings ({str(error)[:200]}); "
+                f"{folder}: the weights do not fit the settings "
+                f"({' '.join(str(error).split())[:200]}); "
                 "fetch or save the model again"
             ) from None
         captioner.encoder.attach(restore_backbone(saved.config.encoder, cnn))

@@ -10,6 +10,10 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from captioner.files import replacing
 
 
+SIDE = 256
+"""Pixels of the longer side of a photo on a sheet."""
+
+
 def plot_curves(epochs: Sequence[dict[str, Any]], file: Path) -> None:
     """Training loss and validation CIDEr-D over the epochs, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -40,7 +44,7 @@ def plot_sheet(
     captions: Sequence[str],
     file: Path,
     columns: int = 4,
-    side: int = 256,
+    side: int = SIDE,
 ) -> None:
     """A picture sheet: photos in rows, each with its caption under it, as a PNG.
 

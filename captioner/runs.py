@@ -98,8 +98,8 @@ def train_captioner(folder: Path, run: Run) -> RunState:
     encoder = Encoder(encoder_config, backbone).to(device)
     cache = dataset_cache(dataset, encoder)
     train, train_maps = with_maps(cache, dataset.split("train"), run.skip_bad, "Train features")
-    val = dataset.split("val")[: config.val_photos]
-    val, val_maps = with_maps(cache, val, run.skip_bad, "Val features")
+    chosen = dataset.split("val")[: config.val_photos]
+    val, val_maps = with_maps(cache, chosen, run.skip_bad, "Val features")
 
     kept = encoder.fit(torch.from_numpy(train_maps).float().to(device))
     captions = [photo.captions for photo in train]

@@ -1,5 +1,6 @@
 """fit(): the whole training loop, in plain view."""
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "rmsprop": torch.optim.RMSprop,
     "adagrad": torch.optim.Adagrad,
-    "sgd": lambda *args, **kwargs: torch.optim.SGD(*args, momentum=0.9, **kwargs),
+    "sgd": functools.partial(torch.optim.SGD, momentum=0.9),
 }
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
