@@ -5,6 +5,8 @@ import hashlib
 import importlib.util
 import pickle
 import re
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -78,6 +80,11 @@ def restore_backbone(config: EncoderConfig, tensors: dict[str, torch.Tensor]) ->
     if config.weights == "package" and lite:
         tensors = read_tensors(_packaged_weights(int(lite[1])))
     fill(network, tensors, f"the saved {config.backbone}")
+    if count_channels(network, config) != (config.last_channels, config.channels):
+        raise InputError(
+            f"{config.backbone} does not give the {config.channels} channels of this model; "
+            "it was saved by another version: install that one, or train it again"
+        )
     if fingerprint(network) != config.weights_sha256:
         raise InputError(
             f"the weights of {config.backbone} are not those that this model was trained with; "
@@ -168,12 +175,28 @@ def _hub_weights(name: str) -> dict[str, torch.Tensor]:
     import timm
 
     try:
+        _ask_hub(timm.get_pretrained_cfg(name).hf_hub_id)
         return timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # the hub's client raises many kinds, all with one remedy
         raise InputError(
             f"the weights of {name} could not be fetched from the hub ({_first_line(error)}); "
             "tf_efficientnet_lite2 needs no hub, and --backbone-weights FILE takes a local file"
         ) from None
+
+
+def _ask_hub(repository: str | None) -> None:
+    """Ask once whether the hub answers: its own client tries for most of a minute."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    file = "model.safetensors"
+    if not repository or isinstance(try_to_load_from_cache(repository, file), str):
+        return
+    address = f"{constants.ENDPOINT}/{repository}/resolve/main/{file}"
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=10).close()
+    except urllib.error.HTTPError as error:
+        if error.code >= 500:  # of all else the client knows better what it means
+            raise
 
 
 def read_tensors(file: Path) -> dict[str, torch.Tensor]:

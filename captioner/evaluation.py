@@ -83,10 +83,11 @@ def evaluate(
         },
         **provenance(seed),
     }
-    if all(photo.facts and JUDGED <= photo.facts.keys() for photo in photos):
+    facts = [p.facts for p in photos if p.facts is not None and p.facts.keys() >= JUDGED]
+    if len(facts) == len(photos):
         from captioner.scenes import judge_captions
 
-        record["truth"] = judge_captions(captions, [photo.facts for photo in photos])
+        record["truth"] = judge_captions(captions, facts)
     results = [
         {"image_id": photo.image_id, "caption": caption}
         for photo, caption in zip(photos, captions, strict=True)

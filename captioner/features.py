@@ -139,7 +139,7 @@ class FeatureCache:
 
 
 def _is_ready(row: np.void) -> bool:
-    return row["crc"] != 0 and row["crc"] == _crc(row["map"])
+    return bool(row["crc"] != 0 and row["crc"] == _crc(row["map"]))
 
 
 def _crc(values: np.ndarray) -> int:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from captioner.errors import InputError
 
 
@@ -35,6 +37,8 @@ def replacing(file: Path) -> Iterator[Path]:
         os.replace(temporary, file)
     except OSError as error:
         raise unwritable(file, error) from error
+    except SafetensorError as error:  # its own words for a full disk
+        raise InputError(f"{file}: cannot be written ({error}); make room, then go on") from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -45,16 +45,16 @@ def open_photo(source: Source, smallest: int | None = None) -> Image.Image:
         return _upright_rgb(source)
     name = "the given bytes" if isinstance(source, bytes) else str(source)
     try:
-        with _without_warnings():
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise InputError(
-                        f"{name}: {image.width} x {image.height} pixels are too many "
-                        f"(at most {MAX_PIXELS // 1_000_000} million); make it smaller first"
-                    )
-                if smallest is not None:
-                    image.draft("RGB", (smallest, smallest))
-                return _upright_rgb(image)
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        with _without_warnings(), Image.open(file) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(
+                    f"{name}: {image.width} x {image.height} pixels are too many "
+                    f"(at most {MAX_PIXELS // 1_000_000} million); make it smaller first"
+                )
+            if smallest is not None:
+                image.draft("RGB", (smallest, smallest))
+            return _upright_rgb(image)
     except FileNotFoundError:
         raise InputError(f"{name}: there is no such file") from None
     except IsADirectoryError:

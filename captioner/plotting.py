@@ -1,6 +1,5 @@
 """Pictures: learning curves, and sheets of photos with their captions."""
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from captioner.files import replacing
-
 
 SIDE = 256
 """Pixels of the longer side of a photo on a sheet."""
@@ -58,7 +56,7 @@ def plot_sheet(
     font = ImageFont.load_default(size=15)
     gap, line = 14, 19
     columns = max(1, min(columns, len(photos)))
-    lines = [textwrap.wrap(caption, width=side // 8) or [""] for caption in captions]
+    lines = [_wrap(caption, font, side) for caption in captions]
     rows = [
         range(first, min(first + columns, len(photos))) for first in range(0, len(photos), columns)
     ]
@@ -76,3 +74,19 @@ def plot_sheet(
         top += height
     with replacing(file) as temporary:
         sheet.save(temporary, format="PNG")
+
+
+def _wrap(caption: str, font: Any, width: int) -> list[str]:
+    """Lines of at most `width` pixels; a word that is longer than a line is broken."""
+    lines = [""]
+    for word in caption.split():
+        joined = f"{lines[-1]} {word}".lstrip()
+        if font.getlength(joined) <= width:
+            lines[-1] = joined
+            continue
+        lines += [""] * bool(lines[-1])
+        for letter in word:
+            if font.getlength(lines[-1] + letter) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines

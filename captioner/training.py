@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Whoever wants to know how training goes."""
 

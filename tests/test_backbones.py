@@ -52,6 +52,8 @@ def test_changed_weights_of_a_saved_model_are_noticed(weights: Path) -> None:
     next(iter(changed.values())).view(-1)[0] += 1
     with pytest.raises(InputError, match="not those that this model was trained with"):
         restore_backbone(config, changed)
+    with pytest.raises(InputError, match="999 channels"):
+        restore_backbone(replace(config, channels=999), network.state_dict())
 
 
 def test_what_cannot_be_loaded_is_refused(weights: Path, tmp_path: Path, monkeypatch) -> None:

@@ -24,8 +24,8 @@ def red(mode: str) -> Image.Image:
 
 @pytest.mark.parametrize(
     ("mode", "form"),
-    [("RGB", "JPEG"), ("CMYK", "JPEG"), ("P", "PNG"), ("P", "GIF"), ("RGBA", "PNG"), ("RGB", "WEBP"),
-     ("RGB", "BMP"), ("CMYK", "TIFF")],
+    [("RGB", "JPEG"), ("CMYK", "JPEG"), ("P", "PNG"), ("P", "GIF"), ("RGBA", "PNG"),
+     ("RGB", "WEBP"), ("RGB", "BMP"), ("CMYK", "TIFF")],
 )  # fmt: skip
 def test_every_kind_of_picture_shows_its_colour(mode: str, form: str) -> None:
     photo = open_photo(encoded(red(mode), form))

@@ -378,6 +378,8 @@ def test_the_script_names_what_is_wrong_and_leaves_with_2(server, tmp_path):
     written, errors = program.communicate(timeout=20)
     assert program.returncode == 2
     assert written == ""
-    assert errors == f"{server.url}/captions.zip: the server answered 404 Not Found. " + (
-        "Check the address\n"
+    assert (
+        errors
+        == f"captioner: {server.url}/captions.zip: the server answered 404 Not Found. "
+        + ("Check the address\n")
     )

@@ -119,7 +119,7 @@ def test_script_prints_the_folder_or_the_remedy(tmp_path):
     script = Path(__file__).parent.parent / "data" / "prepare_scenes.py"
     command = [sys.executable, str(script), "--images", "24", "--output"]
     good = subprocess.run([*command, str(tmp_path / "new")], capture_output=True, text=True)
-    assert (good.returncode, good.stdout) == (0, f"{tmp_path / 'new'}\n")
+    assert (good.returncode, good.stdout) == (0, f"wrote {tmp_path / 'new'}\n")
     (tmp_path / "mine.txt").write_text("mine")
     bad = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True)
     assert bad.returncode == 2

@@ -1,13 +1,16 @@
-"""The command line: `captioner train | caption | evaluate | data`, and the scripts of the same names.
+"""The command line: `captioner train | caption | evaluate | data`, and scripts of the same names.
 
 Nothing heavy is imported before it is needed, so that `--help` answers at once.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from captioner.errors import InputError
+from captioner.files import unwritable
 
 COMMANDS = {
     "train": "train a captioner on photos with captions",
@@ -58,5 +61,25 @@ def finish(command: Callable[[], int]) -> None:
         print("captioner: interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
-        sys.stderr.close()
+        _forget_stdout()
         sys.exit(1)
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print on stdout, at once: captions and scores, nothing else.
+
+    Raises:
+        InputError: if stdout leads to a file that cannot take it.
+    """
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _forget_stdout()
+        raise unwritable(Path("stdout"), error) from error
+
+
+def _forget_stdout() -> None:
+    """What is left in its buffer would fail once more, with a traceback, when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

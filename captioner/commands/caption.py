@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from captioner.commands import finish
-from captioner.commands.output import writer
+from captioner.commands.output import check_place, writer
 from captioner.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,11 +51,13 @@ def _caption(options: CaptionOptions) -> int:
         raise InputError("which photos? give files, folders or globs, or - for stdin")
     if options.beam_size < 1 or options.num_captions < 1:
         raise InputError("--beam-size and --num-captions must be above 0")
+    if options.sheet:
+        check_place(options.sheet)
     from captioner.images import find_photos
 
     files, problems = find_photos([path for path in options.paths if path != "-"])
     names = [str(file) for file in files]
-    sources: "list[Source]" = list(files)
+    sources: list[Source] = list(files)
     if "-" in options.paths:
         names.append("-")
         sources.append(sys.stdin.buffer.read())
@@ -64,7 +66,7 @@ def _caption(options: CaptionOptions) -> int:
     if not sources:
         return 2
     captioned = failed = 0
-    sheet: "list[tuple[Source, str]]" = []
+    sheet: list[tuple[Source, str]] = []
     try:
         alone = len(names) + len(problems) == 1
         with writer(options.format, options.output, alone) as write:
@@ -78,7 +80,7 @@ def _caption(options: CaptionOptions) -> int:
                 if options.sheet:
                     sheet.append((source, found[0].caption))
     except KeyboardInterrupt:
-        kept = f"; their captions are in {options.output}" if options.output else ""
+        kept = f"; captions are in {options.output}" if options.output and captioned else ""
         _report(f"interrupted after {captioned + failed} of {len(names)} photos{kept}")
         return 130
     if options.sheet and sheet:
@@ -105,8 +107,12 @@ def _report(problem: str) -> None:
 
 
 def _draw_sheet(pairs: "list[tuple[Source, str]]", file: Path) -> None:
-    from captioner.images import open_photo
-    from captioner.plotting import plot_sheet
+    from PIL import ImageOps
 
-    plot_sheet([open_photo(source) for source, _ in pairs], [text for _, text in pairs], file)
+    from captioner.images import open_photo
+    from captioner.plotting import SIDE, plot_sheet
+
+    # Made small one by one: thousands of photos in full size would not fit into memory.
+    photos = [ImageOps.contain(open_photo(source, SIDE), (SIDE, SIDE)) for source, _ in pairs]
+    plot_sheet(photos, [text for _, text in pairs], file)
     print(f"picture sheet: {file}", file=sys.stderr)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import tyro
 
-from captioner.commands import finish
-from captioner.errors import InputError
+from captioner.commands import finish, say
+from captioner.files import unwritable
 
 
 def scenes(
@@ -26,7 +26,10 @@ def scenes(
     """
     from captioner.scenes import prepare_scenes
 
-    return prepare_scenes(output, images, seed, workers)
+    try:
+        return prepare_scenes(output, images, seed, workers)
+    except OSError as error:
+        raise unwritable(output, error) from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -47,6 +50,7 @@ def _prepare(argv: list[str]) -> int:
             config=(tyro.conf.PositionalRequiredArgs,),
         )
     except KeyboardInterrupt:
-        raise InputError("interrupted; run the same command again to go on") from None
-    print(f"wrote {folder}")
+        print("captioner: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    say(f"wrote {folder}")
     return 0

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import tyro
 
-from captioner.commands import finish
+from captioner.commands import finish, say
+from captioner.commands.output import check_place
+from captioner.commands.sources import check_seed, choose_device, find_data
 from captioner.errors import InputError
 
 
@@ -46,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _evaluate(options: EvaluateOptions) -> int:
     if options.beam_size < 1 or (options.limit is not None and options.limit < 1):
         raise InputError("--beam-size and --limit must be above 0")
-    from captioner.commands.sources import choose_device, find_data
+    check_seed(options.seed)
+    if options.output:
+        check_place(options.output)
     from captioner.datasets import read_dataset
     from captioner.evaluation import evaluate, table, write_results
     from captioner.model import Captioner
@@ -65,8 +69,8 @@ def _evaluate(options: EvaluateOptions) -> int:
         seed=options.seed,
     )
     record["model"] = Path(options.model).name
+    say(table(record))
     if options.output:
         captions = write_results(record, results, options.output)
         print(f"captions: {captions}\nscores: {options.output}", file=sys.stderr)
-    print(table(record))
     return 0

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from captioner.commands import say
 from captioner.errors import InputError
 from captioner.files import unwritable
 
@@ -18,12 +21,29 @@ if TYPE_CHECKING:
 Write = Callable[[str, "list[Caption]"], None]
 
 
+def check_place(file: Path) -> None:
+    """Refuse a place that cannot be written, before hours are spent on what is to go there.
+
+    Raises:
+        InputError: if it is a folder, or nothing can be written beside it.
+    """
+    if file.is_dir():
+        raise InputError(f"{file}: is a folder; give the name of a file")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise unwritable(file, error) from error
+
+
 @contextmanager
 def writer(form: str, output: Path | None, alone: bool) -> Iterator[Write]:
     """A function that writes the captions of a photo.
 
     Into a file they go under another name first, line by line, and take the file's name when all
-    is done, or when the work is interrupted: what was captioned until then is not lost.
+    is done, or when the work is interrupted: what was captioned until then is not lost. Where
+    nothing was captioned, an old file stays.
 
     Args:
         form: text, json or csv.
@@ -36,32 +56,38 @@ def writer(form: str, output: Path | None, alone: bool) -> Iterator[Write]:
     if output is None:
         # A file name need not be UTF-8; the rest of the line is worth having all the same.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-        write_line = lambda line: print(line, end="", flush=True)  # noqa: E731
-        yield _formatted(form, alone, write_line)
+        yield _formatted(form, alone, lambda line: say(line, end=""))
         return
-    if output.is_dir():
-        raise InputError(f"{output}: is a folder; give the name of a file")
+    check_place(output)
     partial = output.with_name(f".{output.name}.part")
+    whole = 0
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-
-            def write_to_file(line: str) -> None:
-                try:
-                    file.write(line)
-                    file.flush()
-                except OSError as error:
-                    raise unwritable(output, error) from error
-
-            try:
-                yield _formatted(form, alone, write_to_file)
-            finally:
-                if file.tell():
-                    partial.replace(output)
+        file = partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
         raise unwritable(output, error) from error
+
+    def write_to_file(line: str) -> None:
+        nonlocal whole
+        try:
+            file.write(line)
+            file.flush()
+            whole = file.tell()
+        except OSError as error:
+            raise unwritable(output, error) from error
+
+    try:
+        yield _formatted(form, alone, write_to_file)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # a full disk was told of above
+            file.close()
+        try:
+            if whole:
+                os.truncate(partial, whole)  # a line that a full disk cut
+                partial.replace(output)
+        except OSError as error:
+            raise unwritable(output, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _formatted(form: str, alone: bool, write_line: Callable[[str], None]) -> Write:
@@ -72,9 +98,9 @@ def _formatted(form: str, alone: bool, write_line: Callable[[str], None]) -> Wri
         return lambda name, found: write_line(
             "".join(f"{start(name)}{caption.caption}\n" for caption in found)
         )
-    write_line(_csv_line("image", "caption", "log_prob"))
+    heads = iter([_csv_line("image", "caption", "log_prob")])
     return lambda name, found: write_line(
-        "".join(_csv_line(name, c.caption, f"{c.log_prob:.4f}") for c in found)
+        next(heads, "") + "".join(_csv_line(name, c.caption, f"{c.log_prob:.4f}") for c in found)
     )
 
 

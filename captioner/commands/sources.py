@@ -1,8 +1,9 @@
-"""What a command works with: the data set meant by --data, the device meant by --device."""
+"""What a command works with: the data meant by --data, the device meant by --device, the seed."""
 
 from pathlib import Path
 
 from captioner.errors import InputError
+from captioner.files import unwritable
 
 SCENES = 6000
 """Pictures of the default data set."""
@@ -15,7 +16,21 @@ def find_data(name: str) -> Path:
     from captioner.extraction import cache_folder
     from captioner.scenes import prepare_scenes
 
-    return prepare_scenes(cache_folder() / "scenes", images=SCENES, seed=0)
+    folder = cache_folder() / "scenes"
+    try:
+        return prepare_scenes(folder, images=SCENES, seed=0)
+    except OSError as error:
+        raise InputError(f"{unwritable(folder, error)} by CAPTIONER_CACHE") from error
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that a source of random numbers would refuse, in other words.
+
+    Raises:
+        InputError: if it does not fit into 32 bits.
+    """
+    if not 0 <= seed < 2**32:
+        raise InputError(f"--seed {seed}: choose one between 0 and {2**32 - 1}")
 
 
 def choose_device(name: str) -> str:
@@ -29,6 +44,8 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
+        if torch.device(name).type not in ("cpu", "cuda"):
+            raise RuntimeError("neither auto nor cpu, cuda or cuda:N")
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         raise InputError(

@@ -1,18 +1,22 @@
 """`captioner train`, also `python train.py`."""
 
+import math
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from captioner.commands import finish
+from captioner.commands import finish, say
+from captioner.commands.sources import check_seed, choose_device, find_data
 from captioner.config import PRESETS, TrainConfig
 from captioner.errors import InputError
 
 DEFAULT_PRESET = "lstm"
+"""For photos. Without --data the scenes are drawn, and their own preset is the default."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ def _train(argv: list[str]) -> int:
     preset = argv.pop(0) if argv and not argv[0].startswith("-") else None
     if preset not in (None, *PRESETS):
         raise InputError(f"no preset {preset!r}; choose among: {', '.join(PRESETS)}")
-    name = preset or DEFAULT_PRESET
+    drawn = not any(argument.split("=")[0] in ("--data", "--resume") for argument in argv)
+    name = preset or ("demo" if drawn else DEFAULT_PRESET)
     default = TrainOptions(config=PRESETS[name])
     about = (
         f"Train a captioner: train.py [PRESET] [options]. Presets: {', '.join(PRESETS)}; "
@@ -57,22 +62,20 @@ def _train(argv: list[str]) -> int:
     )
     options = tyro.cli(TrainOptions, default=default, args=argv, prog="train.py", description=about)
 
-    from captioner.commands.sources import choose_device, find_data
     from captioner.runs import Run, begin, recall, train_captioner
 
     if options.resume:
-        changed = [
-            item.name
-            for item in fields(options)
-            if item.name != "resume" and getattr(options, item.name) != getattr(default, item.name)
-        ]
-        if changed or preset:
+        given = ["the preset"] * bool(preset) + _changed(options, default)
+        if given:
             raise InputError(
-                f"--resume takes all settings from {options.resume / 'run.json'}; leave out "
-                + ", ".join(["the preset"] * bool(preset) + [f"--{n}" for n in changed])
+                f"--resume takes all settings from {options.resume / 'run.json'}; "
+                f"leave out {', '.join(given)}"
             )
         folder, run = options.resume, recall(options.resume)
+        choose_device(run.device)
     else:
+        check_seed(options.seed)
+        config, device = _checked(options.config), choose_device(options.device)
         data = find_data(options.data)
         folder = options.out or Path("runs") / f"{data.stem}-{name}-seed{options.seed}"
         run = Run(
@@ -83,28 +86,62 @@ def _train(argv: list[str]) -> int:
             backbone_weights=str(options.backbone_weights.resolve())
             if options.backbone_weights
             else None,
-            device=choose_device(options.device),
-            config=_checked(options.config),
+            device=device,
+            config=config,
         )
         begin(folder, run)
     try:
         state = train_captioner(folder, run)
     except KeyboardInterrupt:
-        raise InputError(f"interrupted; go on with: python train.py --resume {folder}") from None
-    print(
+        print(
+            f"captioner: interrupted; go on with: python train.py --resume {folder}",
+            file=sys.stderr,
+        )
+        return 130
+    except InputError:
+        if not options.resume and not (folder / "data.json").exists():
+            _forget(folder)
+        raise
+    say(
         f"best CIDEr-D {state.best_cider_d:.4f} on validation photos in epoch {state.best_epoch}, "
         f"{state.seconds / 60:.1f} minutes; model: {folder / 'best'}"
     )
     return 0
 
 
+def _changed(options: TrainOptions, default: TrainOptions) -> list[str]:
+    """The options that were given another value than they have by default."""
+    return [
+        f"--{item.name.replace('_', '-')}"
+        for given, usual in ((options, default), (options.config, default.config))
+        for item in fields(given)
+        if item.name not in ("resume", "config")
+        and getattr(given, item.name) != getattr(usual, item.name)
+    ]
+
+
+def _forget(folder: Path) -> None:
+    """Leave no trace of a run whose data or CNN could not be used: it never began to learn.
+
+    Or else the same command, once the mistake is mended, would be refused for the run in its way.
+    """
+    for name in ("run.json", "split.json"):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def _checked(config: TrainConfig) -> TrainConfig:
     """Refuse numbers that make no sense, before hours are spent on them."""
-    positive = ("layers", "embedding", "hidden", "batch_size", "epochs", "patience", "min_count",
-                "max_words", "learning_rate", "clip_norm", "val_photos", "val_beam_size")  # fmt: skip
+    positive = (
+        *("layers", "embedding", "hidden", "batch_size", "epochs", "patience", "min_count"),
+        *("max_words", "learning_rate", "clip_norm", "val_photos", "val_beam_size"),
+    )
     for name in positive:
-        if getattr(config, name) <= 0:
+        if not 0 < getattr(config, name) < math.inf:
             raise InputError(f"--{name.replace('_', '-')} must be above 0")
+    if not 0 <= config.weight_decay < math.inf:
+        raise InputError("--weight-decay must not be below 0")
     if not 0 <= config.dropout < 1:
         raise InputError("--dropout must be at least 0 and below 1")
     return config

@@ -105,7 +105,7 @@ def prepare_scenes(
     if workers is None:
         workers = os.cpu_count() or 1
     records: dict[str, list] = {split: [] for split in SPLITS}
-    with tqdm(total=len(jobs), desc="drawing", unit="picture") as progress:
+    with tqdm(total=len(jobs), desc="drawing", unit="picture", disable=None) as progress:
         for record in _draw_all(jobs, workers):
             records[record["split"]].append(record)
             progress.update()

@@ -1,0 +1,195 @@
+"""Write the README's tables of results from the records that evaluate.py left in this folder.
+
+python results/tables.py            fill the tables in
+python results/tables.py --check    exit code 1 if they say anything but the records
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from captioner.commands import finish
+from captioner.errors import InputError
+from captioner.files import read_json, write_text
+
+RESULTS = Path(__file__).resolve().parent
+README = RESULTS.parent / "README.md"
+BLOCK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+
+Record = dict[str, Any]
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    """The records `DATA-MODEL-test.json` of a folder, by file name: data sets in the order of their
+    names, the models of each from the best CIDEr-D down.
+
+    Raises:
+        InputError: if one of them is no record of an evaluation.
+    """
+    records = {}
+    for file in folder.glob("*-test.json"):
+        record = read_json(file, "the record of an evaluation")
+        try:
+            # A key that is missing shows here, where the file's name is at hand.
+            describe(file.name, record)
+            records[file.name] = record
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{file}: not the record of an evaluation ({type(error).__name__} {error}); "
+                "make it again with evaluate.py --output"
+            ) from None
+
+    def rank(name: str) -> tuple[str, float, str]:
+        return records[name]["data"], -records[name]["metrics"]["cider_d"], name
+
+    return {name: records[name] for name in sorted(records, key=rank)}
+
+
+def describe(name: str, record: Record) -> list[str]:
+    """A record's cells in the table that it belongs to."""
+    return describe_scenes(name, record) if "truth" in record else describe_photos(name, record)
+
+
+def describe_photos(name: str, record: Record) -> list[str]:
+    """A row of the table of photos; `PHOTO_HEADS` names its cells."""
+    scores = [score(record, metric) for metric in ("cider_d", "bleu_4", "rouge_l")]
+    different = f"{record['different_captions']:,} of {record['photos']:,}"
+    return [record["data"], link(name, record), *scores, different, training(record)]
+
+
+def describe_scenes(name: str, record: Record) -> list[str]:
+    """A row of the table of drawn scenes; `SCENE_HEADS` names its cells."""
+    shares = [share(record["truth"], key) for key in SHARES]
+    return [link(name, record), score(record, "cider_d"), *shares, training(record)]
+
+
+PHOTO_HEADS = (
+    "data", "model", "CIDEr-D", "BLEU-4", "ROUGE-L", "different captions", "training"
+)  # fmt: skip
+SHARES = ("things_right", "things_right_held_out", "colours_right", "colours_right_held_out")
+SCENE_HEADS = (
+    "model", "CIDEr-D", "things right", "things right, held out", "colours right",
+    "colours right, held out", "training",
+)  # fmt: skip
+
+
+def link(name: str, record: Record) -> str:
+    """The model's name, leading to its record.
+
+    >>> link("flickr8k-lstm-test.json", {"data": "flickr8k"})
+    '[lstm](results/flickr8k-lstm-test.json)'
+    """
+    return f"[{name.removesuffix('-test.json').removeprefix(record['data'] + '-')}](results/{name})"
+
+
+def score(record: Record, metric: str) -> str:
+    """A score and its 95 % interval, times 100 as papers print them.
+
+    >>> score({"metrics": {"bleu_4": 0.2071}, "intervals": {"bleu_4": [0.1949, 0.2202]}}, "bleu_4")
+    '20.7 (19.5 to 22.0)'
+    """
+    low, high = record["intervals"][metric]
+    return f"{100 * record['metrics'][metric]:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def share(truth: dict[str, float], key: str) -> str:
+    """A share of pictures, and how many pictures it is a share of.
+
+    >>> share({"things_right": 0.908, "num_things_right": 500}, "things_right")
+    '90.8 % of 500'
+    """
+    return f"{100 * truth[key]:.1f} % of {truth[f'num_{key}']}"
+
+
+def training(record: Record) -> str:
+    """How long the model was trained, as far as the record knows.
+
+    >>> training({"training": {"minutes": 19.6, "epochs": 8}}), training({})
+    ('20 min, 8 epochs', '–')
+    """
+    about = record.get("training", {})
+    parts = [f"{about['minutes']:.0f} min"] if "minutes" in about else []
+    parts += [f"{about['epochs']} epochs"] if "epochs" in about else []
+    return ", ".join(parts) or "–"
+
+
+def write_table(heads: tuple[str, ...], records: dict[str, Record]) -> str:
+    """A table in Markdown, with what its rows have in common below it."""
+    if not records:
+        return "No records yet.\n"
+    rows = [heads, ("---",) * len(heads)]
+    rows += [tuple(describe(name, record)) for name, record in records.items()]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    beams = sorted({record["beam_size"] for record in records.values()})
+    machines = sorted(
+        {f"{r['hardware']['processor']}, {r['hardware']['cores']} cores" for r in records.values()}
+    )
+    commits = sorted({short(record["commit"]) for record in records.values()})
+    lines += [
+        "",
+        f"Beams: {', '.join(map(str, beams))}. Machine: {'; '.join(machines)}. "
+        f"Commit: {', '.join(commits)}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def short(commit: str | None) -> str:
+    """A commit as people write it, `+` where the code had been changed since.
+
+    >>> short("b4c821b9a4b672de81c5028a7ef93fa838070d3c+"), short(None)
+    ('b4c821b+', 'none')
+    """
+    return "none" if commit is None else commit[:7] + "+" * commit.endswith("+")
+
+
+TABLES: dict[str, tuple[tuple[str, ...], Callable[[Record], bool]]] = {
+    "photos": (PHOTO_HEADS, lambda record: "truth" not in record),
+    "scenes": (SCENE_HEADS, lambda record: "truth" in record),
+}
+"""Heads of each table, and which records are its rows."""
+
+
+def fill(text: str, records: dict[str, Record]) -> str:
+    """The README with its tables filled in; everything outside their marks stays as it is.
+
+    Raises:
+        InputError: if a table has no place, or a place no table.
+    """
+    marks = sorted(match[2] for match in BLOCK.finditer(text))
+    if marks != sorted(TABLES):
+        raise InputError(
+            f"the README has marks for the tables {marks}, but there are {sorted(TABLES)}; put "
+            "<!-- results: NAME --> and <!-- end of results --> around the place of each"
+        )
+
+    def table(match: re.Match[str]) -> str:
+        heads, wanted = TABLES[match[2]]
+        rows = {name: record for name, record in records.items() if wanted(record)}
+        return f"{match[1]}\n{write_table(heads, rows)}\n{match[3]}"
+
+    return BLOCK.sub(table, text)
+
+
+def write_tables(results: Path = RESULTS, readme: Path = README, check: bool = False) -> int:
+    """Fill the tables of results in.
+
+    Args:
+        results: Folder of the records.
+        readme: The file with the tables.
+        check: Write nothing; exit code 1 if the file would change.
+    """
+    before = readme.read_text(encoding="utf-8")
+    after = fill(before, read_records(results))
+    if check and after != before:
+        print(f"{readme.name} is out of date; run: python results/tables.py")
+        return 1
+    if not check:
+        write_text(readme, after)
+    return 0
+
+
+if __name__ == "__main__":
+    finish(lambda: tyro.cli(write_tables))
