@@ -10,7 +10,7 @@ import torch
 from captioner.datasets import Photo, PhotoSet
 from captioner.errors import InputError
 from captioner.features import dataset_cache, with_maps
-from captioner.files import write_json
+from captioner.files import read_json, write_json
 from captioner.metrics import bootstrap, score_each, summarise
 from captioner.model import Captioner
 from captioner.provenance import provenance
@@ -93,6 +93,18 @@ def evaluate(
         for photo, caption in zip(photos, captions, strict=True)
     ]
     return record, results
+
+
+def trained_how(model: Path) -> dict[str, Any]:
+    """How the model in this folder came about, as its metrics.json tells."""
+    training = read_json(model / "metrics.json", "the metrics of a model").get("training", {})
+    record = {key: training.get(key) for key in ("commit", "command", "seed", "photos", "captions")}
+    seconds = training.get("seconds")
+    return record | {
+        "cell": training.get("settings", {}).get("cell"),
+        "epochs": training.get("epoch"),
+        "minutes": round(seconds / 60, 1) if seconds is not None else None,
+    }
 
 
 def write_results(record: dict[str, Any], results: list[dict[str, Any]], output: Path) -> Path:

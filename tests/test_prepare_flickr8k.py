@@ -294,5 +294,6 @@ def test_the_script(tmp_path):
     failed = run(tmp_path / "nowhere")
     assert failed.returncode == 2
     assert failed.stderr == (
-        f"captioner: {tmp_path / 'nowhere'} does not exist: give the folder or zip file with Flickr8k\n"
+        f"captioner: {tmp_path / 'nowhere'} does not exist: "
+        "give the folder or zip file with Flickr8k\n"
     )

@@ -51,8 +51,9 @@ def _evaluate(options: EvaluateOptions) -> int:
     check_seed(options.seed)
     if options.output:
         check_place(options.output)
+    from captioner.checkpoint import find_model
     from captioner.datasets import read_dataset
-    from captioner.evaluation import evaluate, table, write_results
+    from captioner.evaluation import evaluate, table, trained_how, write_results
     from captioner.model import Captioner
 
     captioner = Captioner.from_pretrained(options.model, choose_device(options.device))
@@ -68,7 +69,9 @@ def _evaluate(options: EvaluateOptions) -> int:
         skip_bad=options.skip_bad,
         seed=options.seed,
     )
-    record["model"] = Path(options.model).name
+    folder = find_model(options.model)
+    record["model"] = (folder.parent if folder.name == "best" else folder).name
+    record["training"] = trained_how(folder)
     say(table(record))
     if options.output:
         captions = write_results(record, results, options.output)
