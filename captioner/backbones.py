@@ -175,7 +175,8 @@ def _hub_weights(name: str) -> dict[str, torch.Tensor]:
     import timm
 
     try:
-        _ask_hub(timm.get_pretrained_cfg(name).hf_hub_id)
+        given = timm.get_pretrained_cfg(name)
+        _ask_hub(given.hf_hub_id if given else None)
         return timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # the hub's client raises many kinds, all with one remedy
         raise InputError(
