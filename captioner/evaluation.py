@@ -100,11 +100,12 @@ def trained_how(model: Path) -> dict[str, Any]:
     training = read_json(model / "metrics.json", "the metrics of a model").get("training", {})
     record = {key: training.get(key) for key in ("commit", "command", "seed", "photos", "captions")}
     seconds = training.get("seconds")
-    return record | {
+    record |= {
         "cell": training.get("settings", {}).get("cell"),
         "epochs": training.get("epoch"),
         "minutes": round(seconds / 60, 1) if seconds is not None else None,
     }
+    return {key: value for key, value in record.items() if value is not None}
 
 
 def write_results(record: dict[str, Any], results: list[dict[str, Any]], output: Path) -> Path:
