@@ -139,11 +139,12 @@ PRESETS["lstm"] = TrainConfig()
 # python train.py gru --data data/flickr8k: likewise, 18 minutes, 0.456 and 0.483.
 PRESETS["gru"] = replace(PRESETS["lstm"], cell="gru")
 
-# python train.py rnn --data data/flickr8k: likewise, 10 minutes, 0.403 by greedy search.
+# python train.py rnn --data data/flickr8k: likewise, 10 minutes, 0.403 and 0.427.
 PRESETS["rnn"] = replace(PRESETS["lstm"], cell="rnn", learning_rate=5e-4)
 
-# python train.py demo: learns the drawn scenes. Their colours are lost in the CNN's last map, so
-# the early ones are taken too.
+# python train.py: learns the drawn scenes in 3 minutes on two cores, besides two to draw them and
+# to put them through the CNN; CIDEr-D 2.45 on the test pictures. Their colours are lost in the
+# CNN's last map, so the early ones are taken too.
 PRESETS["demo"] = TrainConfig(
     backbone="tf_efficientnet_lite0",
     maps="early+last",
