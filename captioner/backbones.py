@@ -214,14 +214,7 @@ def read_tensors(file: Path) -> dict[str, torch.Tensor]:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{file}: there is no such file of weights") from None
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-    ) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{file}: not a whole file of weights ({_first_line(error)}); fetch it again; "
             "safetensors, or .pth with nothing but tensors, can be read"

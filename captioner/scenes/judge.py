@@ -9,26 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from captioner.scenes.kinds import KINDS
+from captioner.scenes.kinds import ALL, KINDS
 from captioner.scenes.places import PLACES
 
 COLOURS = {
-    **{
-        c: c
-        for c in (
-            "red",
-            "orange",
-            "yellow",
-            "green",
-            "blue",
-            "purple",
-            "pink",
-            "brown",
-            "black",
-            "white",
-            "gray",
-        )
-    },
+    **{colour: colour for colour in ALL},
     "grey": "gray",
     "violet": "purple",
     "golden": "yellow",
