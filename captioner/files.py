@@ -38,7 +38,7 @@ def replacing(file: Path) -> Iterator[Path]:
     except OSError as error:
         raise unwritable(file, error) from error
     except SafetensorError as error:  # its own words for a full disk
-        raise InputError(f"{file}: cannot be written ({error}); make room, then go on") from None
+        raise InputError(f"{file}: cannot be written ({error}); make room for it") from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

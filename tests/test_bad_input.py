@@ -258,7 +258,7 @@ def test_a_full_disk(
     code, _, err = leave(capsys, "train", "tiny", "--data", coloured, *argv, "--out",
                          small_disk / "run")  # fmt: skip
     assert (code, "Traceback" in err) == (2, False)
-    assert re.search("No space left.*make room, and go on with: .* --resume", err)
+    assert re.search("No space left.*make room for it; go on with: .* --resume", err)
     shutil.rmtree(small_disk / "run")
     (small_disk / "rest").write_bytes(bytes(60_000))
     output = small_disk / "captions.json"

@@ -98,8 +98,10 @@ def _train(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 130
-    except InputError:
-        if not options.resume and not (folder / "data.json").exists():
+    except InputError as error:
+        if (folder / "data.json").exists():
+            raise InputError(f"{error}; go on with: python train.py --resume {folder}") from None
+        if not options.resume:
             _forget(folder)
         raise
     say(
