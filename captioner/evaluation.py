@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from captioner.datasets import Photo, PhotoSet
 from captioner.errors import InputError
@@ -56,7 +57,8 @@ def evaluate(
     looked = time.perf_counter()
     device = captioner.decoder.embed.weight.device
     captions = []
-    for part in torch.from_numpy(maps).float().split(BATCH):
+    parts = torch.from_numpy(maps).float().split(BATCH)
+    for part in tqdm(parts, desc="Captions", unit="batch", delay=2, disable=None):
         captions += [found[0].caption for found in captioner.search(part.to(device), beam_size)]
     searched = time.perf_counter()
 

@@ -1,4 +1,4 @@
-"""A photo on its way in: file -> upright RGB picture -> normalised array; and back for display."""
+"""A photo on its way in: file -> upright RGB picture -> normalised array."""
 
 import glob
 import io
@@ -178,13 +178,6 @@ def check_preprocessing(preprocessing: Preprocessing) -> None:
             photo_array(Image.new("RGB", (2, 2)), preprocessing)
     except (ArithmeticError, TypeError, MemoryError) as error:
         raise ValueError(f"unusable preprocessing: {error}") from error
-
-
-def displayed(array: np.ndarray, preprocessing: Preprocessing) -> Image.Image:
-    """The inverse of `photo_array`: (3, S, S) normalised -> picture."""
-    std = np.asarray(preprocessing.std)
-    pixels = array.transpose(1, 2, 0) * std + np.asarray(preprocessing.mean)
-    return Image.fromarray((pixels.clip(0, 1) * 255 + 0.5).astype(np.uint8))
 
 
 def find_photos(names: Sequence[str]) -> tuple[list[Path], list[str]]:

@@ -75,15 +75,19 @@ def test_bad_photos_are_named(
     if content is not None:
         (tmp_path / name).write_bytes(content)
     place = re.escape(str(tmp_path / name))
-    refused(capsys, "caption", tmp_path / name, "--model", trained, told=f"{place}: .*{told}")
+    assert refused(
+        capsys, "caption", tmp_path / name, "--model", trained, told=f"{place}: .*{told}"
+    )
 
 
 def test_nothing_to_caption(capsys, trained: Path, tmp_path: Path, monkeypatch) -> None:
-    refused(capsys, "caption", "--model", trained, told="which photos")
-    refused(capsys, "caption", tmp_path, "--model", trained, told="no pictures in this folder")
+    assert refused(capsys, "caption", "--model", trained, told="which photos")
+    assert refused(
+        capsys, "caption", tmp_path, "--model", trained, told="no pictures in this folder"
+    )
     with open(os.devnull, "rb") as nothing:
         monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=nothing))
-        refused(capsys, "caption", "-", "--model", trained, told="not a picture")
+        assert refused(capsys, "caption", "-", "--model", trained, told="not a picture")
 
 
 # Options
@@ -125,7 +129,7 @@ def test_options_that_make_no_sense(
         "caption": ["--model", trained],
         "evaluate": ["--model", trained, "--data", coloured],
     }
-    refused(capsys, *argv, *more.get(argv[0], []), told=told)
+    assert refused(capsys, *argv, *more.get(argv[0], []), told=told)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -147,8 +151,10 @@ def test_data_sets_without_captions(
     (tmp_path / "captions_test.json").write_text(content)
     (tmp_path / "images").symlink_to(coloured / "images")
     for more in ([], ["--skip-bad"]):
-        refused(capsys, "evaluate", "--model", trained, "--data", tmp_path, *more, told=told)
-    refused(capsys, "train", "tiny", "--data", tmp_path, "--out", tmp_path / "run", told=told)
+        assert refused(capsys, "evaluate", "--model", trained, "--data", tmp_path, *more, told=told)
+    assert refused(
+        capsys, "train", "tiny", "--data", tmp_path, "--out", tmp_path / "run", told=told
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,9 +218,11 @@ def test_a_model_cut_short_or_missing(
     output = tmp_path / "captions.csv"
     output.write_text("from an earlier run")
     argv = ["caption", coloured / "images" / "001.jpg", "--output", output, "--format", "csv"]
-    refused(capsys, *argv, "--model", folder, told=r"model\.safetensors: .*cut short")
-    refused(capsys, *argv, "--model", tmp_path / "none", told="no such folder.*give a folder")
-    refused(capsys, *argv, "--model", coloured, told="holds no config.json.*give a folder")
+    assert refused(capsys, *argv, "--model", folder, told=r"model\.safetensors: .*cut short")
+    assert refused(
+        capsys, *argv, "--model", tmp_path / "none", told="no such folder.*give a folder"
+    )
+    assert refused(capsys, *argv, "--model", coloured, told="holds no config.json.*give a folder")
     assert output.read_text() == "from an earlier run"
 
 
@@ -228,15 +236,25 @@ def test_places_that_cannot_be_written(
     (tmp_path / "file").write_text("no folder")
     inside = tmp_path / "file" / "inside"
     caption = ["caption", photo, "--model", trained]
-    refused(capsys, *caption, "--output", tmp_path, told="is a folder; give the name of a file")
-    refused(capsys, *caption, "--output", inside, told="cannot be written.*choose another place")
-    refused(capsys, *caption, "--sheet", inside, told="cannot be written.*choose another place")
+    assert refused(
+        capsys, *caption, "--output", tmp_path, told="is a folder; give the name of a file"
+    )
+    assert refused(
+        capsys, *caption, "--output", inside, told="cannot be written.*choose another place"
+    )
+    assert refused(
+        capsys, *caption, "--sheet", inside, told="cannot be written.*choose another place"
+    )
     monkeypatch.setattr("captioner.evaluation.evaluate", None)  # told before hours of work
     evaluate = ["evaluate", "--model", trained, "--data", coloured]
-    refused(capsys, *evaluate, "--output", tmp_path, told="is a folder; give the name of a")
-    refused(capsys, *evaluate, "--output", inside, told="cannot be written.*choose another place")
-    refused(capsys, "train", "--data", coloured, "--out", inside, told="cannot be written")
-    refused(capsys, "data", "scenes", "--images", 24, "--output", inside, told="cannot be written")
+    assert refused(capsys, *evaluate, "--output", tmp_path, told="is a folder; give the name of a")
+    assert refused(
+        capsys, *evaluate, "--output", inside, told="cannot be written.*choose another place"
+    )
+    assert refused(capsys, "train", "--data", coloured, "--out", inside, told="cannot be written")
+    assert refused(
+        capsys, "data", "scenes", "--images", 24, "--output", inside, told="cannot be written"
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from PIL import Image
 
 from captioner.config import Preprocessing
 from captioner.errors import InputError
-from captioner.images import displayed, find_photos, open_photo, photo_array
+from captioner.images import find_photos, open_photo, photo_array
 
 RED = (255, 0, 0)
 
@@ -112,14 +112,13 @@ def test_large_jpegs_are_decoded_at_a_reduced_scale() -> None:
     assert np.abs(photo_array(small, Preprocessing(size=64)) - full).mean() < 0.01
 
 
-def test_array_of_a_photo_is_normalised_and_can_be_shown_again() -> None:
+def test_array_of_a_photo_is_normalised() -> None:
     preprocessing = Preprocessing(size=5, mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 0.2))
     image = Image.new("RGB", (50, 20), (255, 51, 0))
     array = photo_array(image, preprocessing)
     assert array.shape == (3, 5, 5)
     assert array.dtype == np.float32
     assert array[:, 2, 2] == pytest.approx([1.0, (0.2 - 0.4) / 0.25, -1.5], abs=1e-6)
-    assert displayed(array, preprocessing).getpixel((2, 2)) == (255, 51, 0)
 
 
 def test_squeeze_keeps_all_of_the_photo_and_crop_its_middle() -> None:
