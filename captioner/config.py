@@ -76,8 +76,8 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How a captioner is trained."""
+class Recipe:
+    """What a decoder is and how it is trained, with a photo or without."""
 
     cell: Cell = "lstm"
     """Recurrent cell of the decoder."""
@@ -90,17 +90,8 @@ class TrainConfig:
     dropout: float = 0.5
     """Share of units silenced in training, never along time."""
 
-    backbone: str = "tf_efficientnet_lite2"
-    """CNN, by its name in timm. tf_efficientnet_lite0, 1 and 2 need no download."""
-    maps: Literal["last", "early+last"] = "last"
-    """What is taken of the CNN: its last map, or colours and textures of early ones as well."""
-    fit: Literal["squeeze", "crop"] = "squeeze"
-    """squeeze: the CNN sees the whole photo, pressed into a square. crop: its middle square."""
-
     min_count: int = 5
-    """Words that the training captions say less often become UNK."""
-    max_words: int = 16
-    """Captions are cut after so many words."""
+    """Words that the training texts say less often become UNK."""
 
     optimiser: Literal["adamw", "adam", "rmsprop", "adagrad", "sgd"] = "adamw"
     """Rule by which the weights are changed."""
@@ -117,16 +108,29 @@ class TrainConfig:
     epochs: int = 8
     """Times that every caption is seen, at most."""
     patience: int = 3
-    """Stop after so many epochs in which CIDEr-D on the validation photos did not rise."""
+    """Stop after so many epochs in which the validation score did not get better."""
     clip_norm: float = 5.0
     """The gradient is scaled down to this norm where it is longer."""
+    checkpoint_minutes: float = 2.0
+    """A checkpoint to resume from is written at least this often."""
 
+
+@dataclass(frozen=True)
+class TrainConfig(Recipe):
+    """How a captioner is trained."""
+
+    backbone: str = "tf_efficientnet_lite2"
+    """CNN, by its name in timm. tf_efficientnet_lite0, 1 and 2 need no download."""
+    maps: Literal["last", "early+last"] = "last"
+    """What is taken of the CNN: its last map, or colours and textures of early ones as well."""
+    fit: Literal["squeeze", "crop"] = "squeeze"
+    """squeeze: the CNN sees the whole photo, pressed into a square. crop: its middle square."""
+    max_words: int = 16
+    """Captions are cut after so many words."""
     val_photos: int = 1000
     """Photos captioned after each epoch to measure CIDEr-D, at most."""
     val_beam_size: int = 1
     """Beams for that; 1 is greedy search."""
-    checkpoint_minutes: float = 2.0
-    """A checkpoint to resume from is written at least this often."""
 
 
 PRESETS: dict[str, TrainConfig] = {}

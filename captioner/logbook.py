@@ -3,16 +3,14 @@
 import json
 import logging
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from captioner.files import unwritable, write_text
-from captioner.plotting import plot_curves
-
-SAMPLES = 3
-"""Validation captions shown after each epoch."""
+from captioner.plotting import Curve, plot_curves
 
 
 class Logbook:
@@ -20,12 +18,16 @@ class Logbook:
 
     Args:
         folder: Of the run.
-        names: File names of the validation photos, for the samples.
+        tell: What an epoch's record says, in words.
+        curves: The figures to draw.
     """
 
-    def __init__(self, folder: Path, names: list[str]) -> None:
+    def __init__(
+        self, folder: Path, tell: Callable[[dict[str, Any]], str], curves: Sequence[Curve]
+    ) -> None:
         self.folder = folder
-        self.names = names
+        self.tell = tell
+        self.curves = curves
         self.file = folder / "log.jsonl"
         self.epochs: list[dict[str, Any]] = []
         self.bar: tqdm | None = None
@@ -61,20 +63,16 @@ class Logbook:
             self.bar.set_postfix(loss=f"{record['loss']:.2f}", refresh=False)
             self.bar.update()
 
-    def epoch_ends(self, record: dict[str, Any], captions: list[str]) -> None:
-        """Close the bar; note and show how good the captions are now."""
+    def epoch_ends(self, record: dict[str, Any], samples: list[str]) -> None:
+        """Close the bar; note and show how good it is now."""
         if self.bar is not None:
             self.bar.close()
         self._write(record)
         self.epochs.append(record)
-        plot_curves(self.epochs, self.folder / "curves.png")
-        _tell(
-            f"epoch {record['epoch']}: loss {record['train_loss']:.2f} nats per caption, "
-            f"CIDEr-D {record['val_cider_d']:.3f} on validation photos, "
-            f"{record['val_different']} different captions"
-        )
-        for name, caption in list(zip(self.names, captions, strict=True))[:SAMPLES]:
-            _tell(f"    {name}: {caption}")
+        plot_curves(self.epochs, self.folder / "curves.png", self.curves)
+        _show(f"epoch {record['epoch']}: {self.tell(record)}")
+        for sample in samples:
+            _show(f"    {sample}")
 
     def _write(self, record: dict[str, Any]) -> None:
         try:
@@ -95,7 +93,7 @@ class Logbook:
             self.tensorboard.close()
 
 
-def _tell(line: str) -> None:
+def _show(line: str) -> None:
     """On stderr, as the progress bar: a full disk behind stdout must not end the training."""
     tqdm.write(line, file=sys.stderr)
 

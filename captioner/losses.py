@@ -1,5 +1,7 @@
 """The loss that teaches a decoder."""
 
+import math
+
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -50,3 +52,12 @@ def softmax_loss(
     loss = -1/N  sum_m  log softmax(scores[m])[targets[m]]
     """
     return F.cross_entropy(scores, targets, reduction="sum") / num_captions
+
+
+def perplexity(nats: float, words: int) -> float:
+    """How many equally likely words there seem to be at each step: exp(nats / words).
+
+    >>> round(perplexity(3 * math.log(10), words=3), 9)
+    10.0
+    """
+    return math.exp(min(nats / words, 700.0))  # beyond that no float is large enough

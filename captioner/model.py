@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
 from captioner.backbones import restore_backbone
+from captioner.cells import State
 from captioner.checkpoint import DEFAULT_MODEL, find_model, read_model
 from captioner.config import ModelConfig
+from captioner.data import Batch
 from captioner.decoder import PooledDecoder
 from captioner.encoder import Encoder
 from captioner.errors import InputError
@@ -102,18 +103,19 @@ class Captioner(nn.Module):
             if not (packaged and key.startswith("encoder.backbone."))
         }
 
-    def loss(
-        self, maps: Float[Tensor, "N C"], words: PackedSequence, targets: PackedSequence
-    ) -> Float[Tensor, ""]:
+    def loss(self, batch: Batch, carried: State = ()) -> tuple[Float[Tensor, ""], State]:
         """Temporal softmax loss of true captions, computed on their real words alone.
 
         Args:
-            maps: Pooled maps of the captions' photos.
-            words: Each caption from START on, END left off.
-            targets: Each caption from its first word on, END included.
+            batch: Captions and the maps of their photos.
+            carried: Nothing: each caption begins with its own photo.
+
+        Returns:
+            Nats per caption, and nothing to carry to the next batch.
         """
-        scores = self.decoder.packed_scores(self.encoder.project(maps), words)
-        return softmax_loss(scores.data, targets.data, num_captions=len(maps))
+        state = self.decoder.start(self.encoder.project(batch.maps))
+        scores, _ = self.decoder.packed_scores(state, batch.words)
+        return softmax_loss(scores.data, batch.targets.data, num_captions=len(batch.maps)), ()
 
     def search(
         self, maps: Float[Tensor, "N C"], beam_size: int = 3, num_captions: int = 1

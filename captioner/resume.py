@@ -23,13 +23,15 @@ class RunState:
     batch: int = 0
     """Batches that are done in this one."""
     loss_sum: float = 0.0
-    """Sum of the loss over the captions of this epoch, as far as it came."""
+    """Sum of the loss over the captions of this epoch, as far as it came, in nats."""
     captions_seen: int = 0
     """Captions in that sum."""
+    words_seen: int = 0
+    """Words in it, END counted."""
     seconds: float = 0.0
     """Time spent so far, of all the parts of an interrupted run."""
-    best_cider_d: float = -1.0
-    """Highest CIDEr-D on the validation photos."""
+    best: float | None = None
+    """Best value of the measure that the run is judged by; None before the first epoch ends."""
     best_epoch: int = 0
     """The epoch that reached it."""
     epochs_without_gain: int = 0
@@ -37,22 +39,41 @@ class RunState:
     history: list[dict[str, Any]] = field(default_factory=list)
     """What was measured after each epoch."""
 
-    def epoch_done(self, record: dict[str, Any]) -> None:
+    def batch_done(self, loss: float, captions: int, words: int) -> None:
+        """Note a batch and its loss in nats per caption."""
+        self.batch += 1
+        self.loss_sum += loss * captions
+        self.captions_seen += captions
+        self.words_seen += words
+
+    def epoch_done(self, record: dict[str, Any], measure: str, higher_is_better: bool) -> None:
         """Note an epoch's result and begin the next."""
         self.epoch, self.batch = self.epoch + 1, 0
-        self.loss_sum, self.captions_seen = 0.0, 0
+        self.loss_sum, self.captions_seen, self.words_seen = 0.0, 0, 0
         self.history.append(record)
-        if record["val_cider_d"] > self.best_cider_d:
-            self.best_cider_d, self.best_epoch = record["val_cider_d"], self.epoch
+        value = record[measure]
+        if self.best is None or (value > self.best if higher_is_better else value < self.best):
+            self.best, self.best_epoch = value, self.epoch
             self.epochs_without_gain = 0
         else:
             self.epochs_without_gain += 1
 
 
 def save_state(
-    folder: Path, run: RunState, model: nn.Module, optimiser: torch.optim.Optimizer
+    folder: Path,
+    run: RunState,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    carried: tuple[Tensor, ...] = (),
 ) -> None:
     """Write the checkpoint, in one file and in one step.
+
+    Args:
+        folder: Of the run.
+        run: How far it came.
+        model: What is trained.
+        optimiser: With all that it remembers.
+        carried: The state that the network takes along to the next batch.
 
     Raises:
         InputError: if it cannot be written; the last one stays.
@@ -66,6 +87,7 @@ def save_state(
         for name, value in values.items():
             if value is not None:
                 tensors[f"optimiser.{number}.{name}"] = torch.as_tensor(value)
+    tensors |= {f"carried.{place}": part for place, part in enumerate(carried)}
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
@@ -74,11 +96,13 @@ def save_state(
         save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, notes)
 
 
-def load_state(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> RunState | None:
+def load_state(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[RunState, tuple[Tensor, ...]] | None:
     """Bring model, optimiser and random numbers to where the checkpoint was written.
 
     Returns:
-        How far the run had come; None if there is no checkpoint yet.
+        How far the run had come and the state it carries; None if there is no checkpoint yet.
 
     Raises:
         InputError: if the file is cut short or belongs to another run.
@@ -104,7 +128,8 @@ def load_state(folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer)
             f"{file}: cannot be resumed from ({str(error)[:200]}); it is cut short or of another "
             "run: delete it to begin this run anew"
         ) from None
-    return run
+    carried = _under(tensors, "carried.")
+    return run, tuple(carried[str(place)] for place in range(len(carried)))
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -22,9 +22,11 @@ from captioner.features import dataset_cache, with_maps
 from captioner.files import read_json, write_json
 from captioner.logbook import Logbook
 from captioner.model import Captioner
+from captioner.plotting import CAPTIONER
 from captioner.provenance import provenance
 from captioner.resume import RunState
-from captioner.training import Validation, fit
+from captioner.training import fit
+from captioner.validation import Validation
 from captioner.vocabulary import Vocabulary
 
 logger = logging.getLogger("captioner")
@@ -146,22 +148,27 @@ def train_captioner(folder: Path, run: Run) -> RunState:
             write_card(captioner.config, notes),
         )
 
-    logbook = Logbook(folder, [photo.file.name for photo in val])
+    goal = Validation(
+        val_maps,
+        [photo.captions for photo in val],
+        [photo.file.name for photo in val],
+        config.val_beam_size,
+    )
+    logbook = Logbook(folder, _told, CAPTIONER)
     try:
-        return fit(
-            captioner,
-            data,
-            Validation(val_maps, [photo.captions for photo in val], config.val_beam_size),
-            config,
-            run.seed,
-            folder,
-            keep_best,
-            logbook,
-        )
+        return fit(captioner, data, goal, config, run.seed, folder, keep_best, logbook)
     except FloatingPointError as error:
         raise InputError(f"{folder}: {error}") from None
     finally:
         logbook.close()
+
+
+def _told(record: dict[str, Any]) -> str:
+    return (
+        f"loss {record['train_loss']:.2f} nats per caption, "
+        f"CIDEr-D {record['val_cider_d']:.3f} on validation photos, "
+        f"{record['val_different']} different captions"
+    )
 
 
 def _decoder_config(config: TrainConfig, encoder: EncoderConfig) -> DecoderConfig:

@@ -37,10 +37,27 @@ def test_padding_changes_nothing_and_a_batch_equals_its_items(cell: str, layers:
     features, words = torch.randn(4, 6).double(), torch.randint(11, (4, 5))
     lengths = torch.tensor([2, 5, 1, 3])
     packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
-    scores, _ = pad_packed_sequence(decoder.packed_scores(features, packed), batch_first=True)
+    packed_scores, last = decoder.packed_scores(decoder.start(features), packed)
+    scores, _ = pad_packed_sequence(packed_scores, batch_first=True)
     for n, length in enumerate(lengths):
         alone = decoder(features[n : n + 1], words[n : n + 1, :length])[0]
         torch.testing.assert_close(scores[n, :length], alone)
+        state = decoder.start(features[n : n + 1])
+        for word in words[n, :length]:
+            _, state = decoder.step(word.unsqueeze(0), state)
+        for part, expected in zip(last, state, strict=True):
+            torch.testing.assert_close(part[n : n + 1], expected)
+
+
+@pytest.mark.parametrize(("cell", "layers"), KINDS)
+def test_without_a_photo_all_begins_at_nought(cell: str, layers: int) -> None:
+    decoder = make(cell, layers)
+    state = decoder.empty_state(3)
+    assert len(state) == (2 if cell == "lstm" else 1)
+    for part in state:
+        assert part.shape == (3, layers, 8)
+        assert part.dtype == torch.float64
+        assert (part == 0).all()
 
 
 @pytest.mark.parametrize("cell", CELLS)

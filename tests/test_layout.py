@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 # Lowest first. A module imports from layers below its own alone; a folder counts as one module.
 LAYERS = [
     "errors",
-    "files config metrics cells losses",
+    "files config metrics cells losses reference",
     "vocabulary layouts download provenance scenes",
     "search coco datasets data images encoder decoder plotting card",
     "flickr8k backbones checkpoint extraction resume logbook",
     "features model",
-    "evaluation training",
+    "evaluation training validation",
     "runs",
     "commands",
     "release",

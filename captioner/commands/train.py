@@ -105,7 +105,7 @@ def _train(argv: list[str]) -> int:
             _forget(folder)
         raise
     say(
-        f"best CIDEr-D {state.best_cider_d:.4f} on validation photos in epoch {state.best_epoch}, "
+        f"best CIDEr-D {state.best:.4f} on validation photos in epoch {state.best_epoch}, "
         f"{state.seconds / 60:.1f} minutes; model: {folder / 'best'}"
     )
     return 0

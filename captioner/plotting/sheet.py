@@ -1,4 +1,4 @@
-"""Pictures: learning curves, and sheets of photos with their captions."""
+"""Sheets of photos with their captions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,31 +10,6 @@ from captioner.files import replacing
 
 SIDE = 256
 """Pixels of the longer side of a photo on a sheet."""
-
-
-def plot_curves(epochs: Sequence[dict[str, Any]], file: Path) -> None:
-    """Training loss and validation CIDEr-D over the epochs, as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    number = [record["epoch"] for record in epochs]
-    for place, (key, label) in enumerate(
-        [("train_loss", "training loss (nats per caption)"), ("val_cider_d", "validation CIDEr-D")]
-    ):
-        axes = figure.add_subplot(1, 2, place + 1)
-        values = [record[key] for record in epochs]
-        axes.plot(number, values, marker="o", markersize=3, color=f"C{place}")
-        axes.set(xlabel="epoch", title=label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-        if key == "val_cider_d":
-            best = max(range(len(values)), key=values.__getitem__)
-            axes.plot(number[best], values[best], "o", color="C3", label=f"{values[best]:.3f}")
-            axes.legend(title="best", loc="lower right")
-    with replacing(file) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))
 
 
 def plot_sheet(

@@ -1,0 +1,59 @@
+"""Learning curves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from captioner.files import replacing
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A figure that is noted after each epoch."""
+
+    key: str
+    """Its name in the records."""
+    title: str
+    """What it is called above the curve."""
+    best: Literal["highest", "lowest"] | None = None
+    """Which of its values is marked."""
+
+
+CAPTIONER = (
+    Curve("train_loss", "training loss (nats per caption)"),
+    Curve("val_cider_d", "validation CIDEr-D", best="highest"),
+)
+"""The curves of a captioner."""
+LANGUAGE = (
+    Curve("train_perplexity", "training perplexity"),
+    Curve("val_perplexity", "validation perplexity", best="lowest"),
+)
+"""The curves of a language model."""
+
+
+def plot_curves(
+    epochs: Sequence[dict[str, Any]], file: Path, curves: Sequence[Curve] = CAPTIONER
+) -> None:
+    """Figures over the epochs side by side, as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(4.5 * len(curves), 3.6), layout="constrained")
+    number = [record["epoch"] for record in epochs]
+    for place, curve in enumerate(curves):
+        axes = figure.add_subplot(1, len(curves), place + 1)
+        values = [record[curve.key] for record in epochs]
+        axes.plot(number, values, marker="o", markersize=3, color=f"C{place}")
+        axes.set(xlabel="epoch", title=curve.title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        if curve.best:
+            choose = max if curve.best == "highest" else min
+            best = choose(range(len(values)), key=values.__getitem__)
+            axes.plot(number[best], values[best], "o", color="C3", label=f"{values[best]:.3f}")
+            corner = "lower right" if curve.best == "highest" else "upper right"
+            axes.legend(title="best", loc=corner)
+    with replacing(file) as temporary:
+        FigureCanvasAgg(figure).print_png(str(temporary))

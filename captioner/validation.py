@@ -1,0 +1,57 @@
+"""What a captioner is judged by while it is trained."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from captioner.metrics import CiderD
+from captioner.model import Captioner
+from captioner.vocabulary import tokenise
+
+SAMPLES = 3
+"""Captions shown after each epoch."""
+
+
+class Validation:
+    """CIDEr-D of captions that are really decoded, never of teacher forcing.
+
+    Args:
+        maps: Pooled maps of the photos (P, C).
+        captions: Their human captions; the words of these are counted once.
+        names: Of the photos, for the samples.
+        beam_size: Beams of the search.
+    """
+
+    measure = "val_cider_d"
+    higher_is_better = True
+
+    def __init__(
+        self,
+        maps: np.ndarray,
+        captions: Sequence[tuple[str, ...]],
+        names: Sequence[str],
+        beam_size: int,
+    ) -> None:
+        self.maps = torch.from_numpy(np.asarray(maps)).float()
+        self.scorer = CiderD([[" ".join(tokenise(c)) for c in photo] for photo in captions])
+        self.names = names
+        self.beam_size = beam_size
+
+    @torch.inference_mode()
+    def score(self, learner: Captioner) -> tuple[dict[str, Any], list[str]]:
+        """CIDEr-D, the number of different captions, and some of them."""
+        learner.eval()
+        device = learner.decoder.embed.weight.device
+        captions = [
+            found[0].caption
+            for maps in self.maps.split(500)
+            for found in learner.search(maps.to(device), self.beam_size)
+        ]
+        scores = self.scorer.score([" ".join(tokenise(caption)) for caption in captions])
+        samples = zip(self.names[:SAMPLES], captions[:SAMPLES], strict=True)
+        return (
+            {self.measure: float(scores.mean()), "val_different": len(set(captions))},
+            [f"{name}: {caption}" for name, caption in samples],
+        )
