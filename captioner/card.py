@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from captioner.config import ModelConfig
+from captioner.config import LanguageConfig, ModelConfig
 
 
 def write_card(config: ModelConfig, notes: dict[str, Any]) -> str:
@@ -14,12 +14,6 @@ def write_card(config: ModelConfig, notes: dict[str, Any]) -> str:
         notes: Its metrics.json: `metrics` by split, and `training`.
     """
     encoder, decoder, training = config.encoder, config.decoder, notes["training"]
-    scores = "\n".join(
-        f"| {split} | {name} | {value:.4f} | {values['photos']} |"
-        for split, values in notes["metrics"].items()
-        for name, value in values.items()
-        if name != "photos"
-    )
     return f"""# A {decoder.cell.upper()} captioner, trained on {training["data"]}
 
 `{encoder.backbone}` (frozen, ImageNet weights, {encoder.preprocessing.size} x \
@@ -33,18 +27,63 @@ a {decoder.layers}-layer {decoder.cell} of {decoder.hidden} units writes the cap
 {training["photos"]} photos with {training["captions"]} captions of `{training["data"]}`,
 {training["words"]} words. The terms of those photos and captions hold for what is made of it.
 
-## Scores
-
-| split | metric | value | photos |
-|---|---|---|---|
-{scores}
+{_scores(notes["metrics"], "photos")}
 
 ## Limits
 
 It knows only what its training photos show, says it in the words of their captions, and invents
 where a photo shows something else. Not for decisions about people.
 
-## Made by
+{_made_by(training)}"""
+
+
+def write_language_card(config: LanguageConfig, unit: str, notes: dict[str, Any]) -> str:
+    """The README.md of a language model.
+
+    Args:
+        config: What the network is.
+        unit: What it reads and writes: word or char.
+        notes: Its metrics.json: `metrics` by split, and `training`.
+    """
+    decoder, training = config.decoder, notes["training"]
+    units = {"word": "words", "char": "characters"}[unit]
+    return f"""# A {decoder.cell.upper()} language model, trained on {training["data"]}
+
+A {decoder.layers}-layer {decoder.cell} of {decoder.hidden} units that reads and writes {units}.
+
+    captioner lm write PATH_OF_THIS_FOLDER --prompt "the"
+    captioner lm score PATH_OF_THIS_FOLDER "a sentence"
+
+## Trained on
+
+{training["lines"]} lines of `{training["data"]}`, {training["words"]} different {units}. The terms
+of that text hold for what is made of it.
+
+{_scores(notes["metrics"], "lines")}
+
+## Limits
+
+It knows what its text says and how, and nothing of what is true.
+
+{_made_by(training)}"""
+
+
+def _scores(metrics: dict[str, Any], counted: str) -> str:
+    scores = "\n".join(
+        f"| {split} | {name} | {value:.4f} | {values[counted]} |"
+        for split, values in metrics.items()
+        for name, value in values.items()
+        if name != counted
+    )
+    return f"""## Scores
+
+| split | metric | value | {counted} |
+|---|---|---|---|
+{scores}"""
+
+
+def _made_by(training: dict[str, Any]) -> str:
+    return f"""## Made by
 
     {training["command"]}
 

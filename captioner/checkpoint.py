@@ -11,11 +11,11 @@ import types
 import typing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from captioner.config import ModelConfig
+from captioner.config import LanguageConfig, ModelConfig
 from captioner.errors import InputError
 from captioner.files import read_json, replacing, unwritable, write_json, write_text
 from captioner.vocabulary import Vocabulary
@@ -28,18 +28,24 @@ MODELS = Path(__file__).parent / "models"
 DEFAULT_MODEL = "flickr8k"
 
 
+KINDS = {"captioner": ModelConfig, "language model": LanguageConfig}
+"""What can be in a folder. A folder that does not say is a captioner's, from before the others."""
+
+C = TypeVar("C", ModelConfig, LanguageConfig)
+
+
 @dataclass(frozen=True)
-class Saved:
+class Saved(Generic[C]):
     """What a model's folder holds."""
 
-    config: ModelConfig
+    config: C
     vocabulary: Vocabulary
     tensors: dict[str, Tensor]
 
 
 def save_model(
     folder: Path,
-    config: ModelConfig,
+    config: ModelConfig | LanguageConfig,
     vocabulary: Vocabulary,
     tensors: dict[str, Tensor],
     metrics: dict[str, Any],
@@ -62,7 +68,9 @@ def save_model(
         write_json(new / "metrics.json", metrics)
         write_text(new / "README.md", card)
         checksums = {name: _sha256(new / name) for name in ("vocabulary.json", "model.safetensors")}
-        write_json(new / "config.json", {"format": FORMAT, "sha256": checksums, **asdict(config)})
+        (kind,) = (name for name, settings in KINDS.items() if isinstance(config, settings))
+        about = {"format": FORMAT, "kind": kind, "sha256": checksums}
+        write_json(new / "config.json", about | asdict(config))
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
@@ -94,11 +102,16 @@ def find_model(name: str | Path) -> Path:
     )
 
 
-def read_model(folder: Path) -> Saved:
+def read_model(folder: Path, settings: type[C]) -> Saved[C]:
     """Read and check a model's folder.
 
+    Args:
+        folder: Of the model.
+        settings: `ModelConfig` for a captioner, `LanguageConfig` for a language model.
+
     Raises:
-        InputError: if a file is missing, cut short, changed, or of another version.
+        InputError: if a file is missing, cut short, changed, or of another version; or if the model
+            is of another kind.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -111,6 +124,10 @@ def read_model(folder: Path) -> Saved:
             f"{folder}: a model of format {value['format']}, but this program reads {FORMAT};"
             " install the version of captioner that made it, or train it again"
         )
+    kind = value.get("kind", "captioner")
+    if KINDS.get(kind) is not settings:
+        (wanted,) = (name for name, other in KINDS.items() if other is settings)
+        raise InputError(f"{folder}: this is a {kind}; what is wanted here is a {wanted}")
     checksums = value["sha256"] if isinstance(value.get("sha256"), dict) else {}
     for name in ("vocabulary.json", "model.safetensors"):
         if not (folder / name).is_file():
@@ -120,8 +137,9 @@ def read_model(folder: Path) -> Saved:
                 f"{folder / name}: not the file that was saved with this model (cut short, changed "
                 "or of another model); fetch or save the model again"
             )
-    settings = {key: part for key, part in value.items() if key not in ("format", "sha256")}
-    config = parse(ModelConfig, settings, folder / "config.json")
+    about = ("format", "kind", "sha256")
+    given = {key: part for key, part in value.items() if key not in about}
+    config = parse(settings, given, folder / "config.json")
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
     try:
         tensors = load_file(folder / "model.safetensors")
@@ -130,6 +148,22 @@ def read_model(folder: Path) -> Saved:
             f"{folder / 'model.safetensors'}: not a whole file of weights ({error}); fetch it again"
         ) from None
     return Saved(config, vocabulary, tensors)
+
+
+def fill(module: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:
+    """Give a network the weights that were read from a folder.
+
+    Raises:
+        InputError: if they are not the weights of such a network.
+    """
+    try:
+        module.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise InputError(
+            f"{folder}: the weights do not fit the settings "
+            f"({' '.join(str(error).split())[:200]}); "
+            "fetch or save the model again"
+        ) from None
 
 
 def parse(kind: Any, value: Any, file: Path) -> Any:

@@ -76,6 +76,15 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class LanguageConfig:
+    """What a language model is: a decoder without a photo. Saved beside the weights."""
+
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    running: bool = False
+    """Whether each line goes on where the last one ended, as in a book; captions stand alone."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What a decoder is and how it is trained, with a photo or without."""
 
@@ -131,6 +140,31 @@ class TrainConfig(Recipe):
     """Photos captioned after each epoch to measure CIDEr-D, at most."""
     val_beam_size: int = 1
     """Beams for that; 1 is greedy search."""
+
+
+@dataclass(frozen=True)
+class LanguageTrainConfig(Recipe):
+    """How a language model is trained."""
+
+    unit: Literal["word", "char"] = "word"
+    """What it reads and writes: words in lower case without punctuation, or single characters."""
+    lines: Literal["auto", "apart", "running"] = "auto"
+    """apart: each line of the text stands alone, as a caption does. running: each goes on where the
+    last one ended. auto: apart for captions, running for any other text."""
+    chunk: int = 64
+    """Steps that gradients flow back through in running text; the state flows on for ever."""
+    embedding: int = 128
+    """Size of a word vector (E)."""
+    hidden: int = 256
+    """Size of the hidden state (H)."""
+    dropout: float = 0.2
+    """Share of units silenced in training, never along time."""
+    min_count: int = 2
+    """Words, or characters, that the text has less often become UNK."""
+    learning_rate: float = 3e-3
+    """Size of the first steps."""
+    batch_size: int = 32
+    """Lines in a batch, or places of the running text read side by side (N)."""
 
 
 PRESETS: dict[str, TrainConfig] = {}

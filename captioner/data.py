@@ -1,4 +1,4 @@
-"""Captions and the features of their photos, in batches."""
+"""Captions and the features of their photos, or running text, in batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from captioner.vocabulary import PAD, Vocabulary
+from captioner.vocabulary import END, PAD, START, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Batch:
     """N captions, with the pooled map of each one's photo; real words alone.
 
     Args:
-        maps: One row per caption.
+        maps: One row per caption; of no width where there is no photo.
         words: Captions from START on, END left off.
         targets: The same captions from the first word on, END included.
     """
@@ -87,3 +87,62 @@ class CaptionData:
     def num_batches(self, size: int) -> int:
         """Batches in an epoch."""
         return -(-len(self) // size)
+
+
+class RunningText:
+    """A text whose lines go on where the last one ended, in chunks for truncated backpropagation.
+
+    The text is cut into N long pieces that are read side by side; batch k holds steps k T to
+    (k + 1) T of each piece, so that the state after one batch is the state before the next. A line
+    break is END where it is to be foretold, and START where it is read (Williams & Peng 1990, An
+    efficient gradient-based algorithm for on-line training of recurrent network trajectories).
+
+    Args:
+        lines: The text.
+        vocabulary: Gives the words their indices.
+        chunk: Steps in a batch (T).
+    """
+
+    def __init__(self, lines: Sequence[str], vocabulary: Vocabulary, chunk: int) -> None:
+        inputs: list[int] = []
+        targets: list[int] = []
+        for line in lines:
+            words = vocabulary.indices(vocabulary.split(line))
+            inputs += [START, *words]
+            targets += [*words, END]
+        self.inputs, self.targets = torch.tensor(inputs), torch.tensor(targets)
+        self.chunk = chunk
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def _shape(self, size: int) -> tuple[int, int]:
+        """Pieces and the length of one; a short text gives fewer pieces than were asked for."""
+        pieces = max(1, min(size, len(self) // self.chunk))
+        return pieces, len(self) // pieces
+
+    def num_batches(self, size: int) -> int:
+        """Batches in an epoch."""
+        return -(-self._shape(size)[1] // self.chunk)
+
+    def batches(self, size: int, seed: int = 0, epoch: int = 0, skip: int = 0) -> Iterator[Batch]:
+        """The text from beginning to end; its order leaves nothing to seed and epoch.
+
+        Args:
+            size: Pieces that are read side by side (N).
+            seed: Of the run.
+            epoch: Counted from nought.
+            skip: Batches that were done before an interruption.
+        """
+        pieces, length = self._shape(size)
+        inputs, targets = (
+            whole[: pieces * length].view(pieces, length) for whole in (self.inputs, self.targets)
+        )
+        for first in range(skip * self.chunk, length, self.chunk):
+            steps = slice(first, first + self.chunk)
+            lengths = torch.full((pieces,), len(inputs[0, steps]))
+            words, following = (
+                pack_padded_sequence(part[:, steps], lengths, batch_first=True)
+                for part in (inputs, targets)
+            )
+            yield Batch(torch.empty(pieces, 0), words, following)

@@ -1,6 +1,6 @@
 """Captioner = encoder + decoder + vocabulary. The whole architecture, on one screen."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from captioner.backbones import restore_backbone
 from captioner.cells import State
-from captioner.checkpoint import DEFAULT_MODEL, find_model, read_model
+from captioner.checkpoint import DEFAULT_MODEL, fill, find_model, read_model
 from captioner.config import ModelConfig
 from captioner.data import Batch
 from captioner.decoder import PooledDecoder
@@ -52,6 +52,8 @@ class Captioner(nn.Module):
         self.vocabulary = vocabulary
         self.encoder = Encoder(config.encoder, backbone)
         self.decoder = PooledDecoder(config.decoder, len(vocabulary))
+        self.rerank: Callable[[list[list[Caption]]], list[list[Caption]]] | None = None
+        """Sorts the captions of each photo's beam anew, as `captioner.reranking.Reranker` does."""
 
     @classmethod
     def from_pretrained(
@@ -67,7 +69,7 @@ class Captioner(nn.Module):
             InputError: if there is no such model or its files are not whole.
         """
         folder = find_model(name)
-        saved = read_model(folder)
+        saved = read_model(folder, ModelConfig)
         tensors = {key: value.float() for key, value in saved.tensors.items()}
         mark = "encoder.backbone."
         cnn = {
@@ -83,14 +85,7 @@ class Captioner(nn.Module):
                 f"{folder / 'config.json'}: these settings cannot be used "
                 f"({str(error).splitlines()[0][:200]}); fetch or save the model again"
             ) from None
-        try:
-            captioner.load_state_dict(tensors, strict=True)
-        except RuntimeError as error:
-            raise InputError(
-                f"{folder}: the weights do not fit the settings "
-                f"({' '.join(str(error).split())[:200]}); "
-                "fetch or save the model again"
-            ) from None
+        fill(captioner, tensors, folder)
         captioner.encoder.attach(restore_backbone(saved.config.encoder, cnn))
         return captioner.to(device).eval()
 
@@ -126,8 +121,9 @@ class Captioner(nn.Module):
         if beam_size == 1:
             found = greedy_search(self.decoder.step, state, limit)
         else:
-            found = beam_search(self.decoder.step, state, beam_size, limit, num_captions)
-        return [
+            kept = beam_size if self.rerank else num_captions
+            found = beam_search(self.decoder.step, state, beam_size, limit, kept)
+        captions = [
             [
                 Caption(self.vocabulary.decode(indices), log_prob)
                 for indices, log_prob in zip(photo_words, photo_log_probs, strict=True)
@@ -137,6 +133,9 @@ class Captioner(nn.Module):
                 found.words.tolist(), found.log_probs.tolist(), strict=True
             )
         ]
+        if self.rerank:
+            captions = [of_photo[:num_captions] for of_photo in self.rerank(captions)]
+        return captions
 
     @torch.inference_mode()
     def stream(

@@ -22,10 +22,11 @@ def release(model: Path, output: Path, scores: Path, note: Path | None = None) -
     """
     from captioner.card import write_card
     from captioner.checkpoint import find_model, read_model, save_model
+    from captioner.config import ModelConfig
     from captioner.files import read_json
 
     folder = find_model(model)
-    saved = read_model(folder)
+    saved = read_model(folder, ModelConfig)
     notes: dict[str, Any] = read_json(folder / "metrics.json", "the scores of a model")
     record = read_json(scores, "the record of an evaluation")
     notes["metrics"][record["split"]] = {**record["metrics"], "photos": record["photos"]}

@@ -6,7 +6,7 @@ data set -> CNN, once per photo -> feature cache -> PCA, vocabulary -> fit -> OU
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,15 +15,17 @@ from captioner.card import write_card
 from captioner.checkpoint import parse, save_model
 from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, Preprocessing, TrainConfig
 from captioner.data import CaptionData
-from captioner.datasets import PhotoSet, read_dataset, write_split
+from captioner.datasets import read_dataset, write_split
 from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.features import dataset_cache, with_maps
 from captioner.files import read_json, write_json
+from captioner.language import LanguageModel, check_start, start_decoder
 from captioner.logbook import Logbook
 from captioner.model import Captioner
 from captioner.plotting import CAPTIONER
 from captioner.provenance import provenance
+from captioner.resume import FILE as CHECKPOINT
 from captioner.resume import RunState
 from captioner.training import fit
 from captioner.validation import Validation
@@ -50,10 +52,15 @@ class Run:
     """Where to train."""
     config: TrainConfig
     """How to train."""
+    init_decoder: str | None = None
+    """A language model whose words and cell the decoder begins with."""
 
 
-def begin(folder: Path, run: Run) -> None:
-    """Make the folder of a new run.
+R = TypeVar("R")
+
+
+def begin(folder: Path, run: Any) -> None:
+    """Make the folder of a new run, of a captioner or of a language model.
 
     Raises:
         InputError: if there is a run in it already, or it cannot be written.
@@ -66,15 +73,19 @@ def begin(folder: Path, run: Run) -> None:
     write_json(folder / "run.json", asdict(run))
 
 
-def recall(folder: Path) -> Run:
+def recall(folder: Path, kind: type[R]) -> R:
     """The settings of a run that is to be resumed.
+
+    Args:
+        folder: Of the run.
+        kind: `Run`, or `captioner.language_runs.LanguageRun`.
 
     Raises:
         InputError: if the folder holds no run, or one of another version.
     """
     if not (folder / "run.json").is_file():
         raise InputError(f"{folder}: no run to resume here (run.json is missing)")
-    return parse(Run, read_json(folder / "run.json", "the settings of a run"), folder / "run.json")
+    return parse(kind, read_json(folder / "run.json", "the settings of a run"), folder / "run.json")
 
 
 def train_captioner(folder: Path, run: Run) -> RunState:
@@ -84,10 +95,15 @@ def train_captioner(folder: Path, run: Run) -> RunState:
         InputError: if the data set, a photo, the weights or the folder cannot be used.
     """
     config = run.config
+    language = None
+    if run.init_decoder and not (folder / CHECKPOINT).exists():
+        language = LanguageModel.from_pretrained(run.init_decoder)
+        check_start(config, language)
     dataset = read_dataset(Path(run.data), seed=run.split_seed, skip_bad=run.skip_bad)
     for name in ("train", "val"):
         dataset.split(name)
-    previous = _same_data(folder, dataset)
+    fingerprint = dataset.fingerprint()
+    same_data(folder, dataset.root, fingerprint)
     write_split(dataset, folder / "split.json")
 
     preprocessing = Preprocessing(fit=config.fit)
@@ -125,11 +141,13 @@ def train_captioner(folder: Path, run: Run) -> RunState:
         sum(weight.numel() for weight in captioner.decoder.parameters()),
         100 * kept,
     )
-    if not previous:
-        write_json(folder / "data.json", {"fingerprint": dataset.fingerprint()})
+    if language:
+        taken = start_decoder(captioner.decoder, vocabulary, language)
+        logger.info("the decoder begins with %d words of %s", taken, run.init_decoder)
+    write_json(folder / "data.json", {"fingerprint": fingerprint})
     about = provenance(run.seed) | {
         "data": dataset.root.resolve().name,
-        "data_fingerprint": dataset.fingerprint(),
+        "data_fingerprint": fingerprint,
         "photos": len(train),
         "captions": len(data),
         "words": len(vocabulary),
@@ -182,15 +200,18 @@ def _decoder_config(config: TrainConfig, encoder: EncoderConfig) -> DecoderConfi
     )
 
 
-def _same_data(folder: Path, dataset: PhotoSet) -> bool:
-    """Whether the run began on this very data; False if it has not begun."""
+def same_data(folder: Path, source: Path | str, fingerprint: str) -> None:
+    """Refuse to go on with a run on other data than it began with.
+
+    Raises:
+        InputError: if they changed since.
+    """
     file = folder / "data.json"
     if not file.exists():
-        return False
+        return
     begun = read_json(file, "the fingerprint of a run's data")
-    if not isinstance(begun, dict) or begun.get("fingerprint") != dataset.fingerprint():
+    if not isinstance(begun, dict) or begun.get("fingerprint") != fingerprint:
         raise InputError(
-            f"{dataset.root}: no longer the data that {folder} began with; bring that back, "
+            f"{source}: no longer the data that {folder} began with; bring that back, "
             "or begin a new run with another --out"
         )
-    return True

@@ -1,4 +1,4 @@
-"""Greedy and beam search over any step function.
+"""Greedy, beam and sampled search over any step function.
 
 A search knows no model. It takes `step(words, state) -> (log_probs, state)`, where `words` (N,) are
 the last words of N captions, `log_probs` (N, V) those of the words that may follow, and `state` a
@@ -151,3 +151,80 @@ def beam_search(
 
     length = int((finished[:, :num_captions] != PAD).sum(dim=2).max())
     return Found(finished[:, :num_captions, :length], finished_log_probs[:, :num_captions])
+
+
+def _likely(log_probs: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
+    """Log-probabilities (not normalised) of the words that may be drawn."""
+    log_probs = (log_probs / temperature).log_softmax(dim=1)
+    ordered, words = log_probs.sort(dim=1, descending=True)
+    dropped = torch.zeros_like(ordered, dtype=torch.bool)
+    if top_k:
+        dropped[:, top_k:] = True
+    # A word stays if those before it do not hold the share yet, so that the likeliest always stays.
+    before = ordered.exp().cumsum(dim=1) - ordered.exp()
+    dropped |= before >= top_p
+    dropped[:, 0] = False
+    return log_probs.scatter(1, words, ordered.masked_fill(dropped, NEVER))
+
+
+@torch.inference_mode()
+def sample_search(
+    step: Step,
+    state: State,
+    max_words: int = 20,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    words: Int[Tensor, " N"] | None = None,
+    endless: bool = False,
+    generator: torch.Generator | None = None,
+) -> Found:
+    """Draw each next word by lot.
+
+    A word's chance is softmax(log_probs / temperature), among the `top_k` likeliest words (Fan et
+    al. 2018, arXiv:1805.04833) and among the fewest that hold the share `top_p` together (Holtzman
+    et al. 2020, arXiv:1904.09751).
+
+    Args:
+        step: The network.
+        state: Its state before the first word that is drawn.
+        max_words: END is said after so many words at the latest.
+        temperature: Below 1 the likely words become likelier; 0 is greedy search.
+        top_k: 0 for all words.
+        top_p: 1 for all words.
+        words: The words said last; START by default.
+        endless: END is a word like any other, and `max_words` of them are drawn.
+        generator: Source of the random numbers.
+
+    Returns:
+        One caption each, and its log-probability at temperature 1.
+
+    Raises:
+        ValueError: if temperature or `top_k` is below 0, or `top_p` not above 0 and up to 1.
+    """
+    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+        raise ValueError("temperature and top_k must be at least 0, top_p above 0 and at most 1")
+    num = len(state[0])
+    start = torch.full((num,), START, device=state[0].device)
+    words = start if words is None else words
+    running = torch.ones_like(start, dtype=torch.bool)
+    total = torch.zeros(num, device=words.device)
+    said = []
+    for t in range(max_words if endless else max_words + 1):
+        log_probs, state = step(words, state)
+        first, last = (False, False) if endless else (t == 0, t == max_words)
+        allowed = _sayable(log_probs, first, last)
+        if temperature == 0:
+            words = allowed.argmax(dim=1)
+        else:
+            chances = _likely(allowed, temperature, top_k, top_p).exp()
+            words = torch.multinomial(chances, 1, generator=generator).squeeze(1)
+        chosen = allowed.gather(1, words.unsqueeze(1)).squeeze(1)
+        total += torch.where(running, chosen, 0)
+        said.append(torch.where(running, words, PAD))
+        if not endless:
+            running &= words != END
+            if not running.any():
+                break
+    return Found(torch.stack(said, dim=1).unsqueeze(1), total.unsqueeze(1))

@@ -1,4 +1,4 @@
-"""What a captioner is judged by while it is trained."""
+"""What a captioner, or a language model, is judged by while it is trained."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,12 +6,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from captioner.cells import State
+from captioner.data import CaptionData, RunningText
+from captioner.language import LanguageModel
+from captioner.losses import perplexity
 from captioner.metrics import CiderD
 from captioner.model import Captioner
 from captioner.vocabulary import tokenise
 
 SAMPLES = 3
-"""Captions shown after each epoch."""
+"""Captions, or texts, shown after each epoch."""
 
 
 class Validation:
@@ -55,3 +59,36 @@ class Validation:
             {self.measure: float(scores.mean()), "val_different": len(set(captions))},
             [f"{name}: {caption}" for name, caption in samples],
         )
+
+
+class Perplexity:
+    """What a language model is judged by while it is trained.
+
+    Args:
+        examples: Lines or running text to foretell.
+        batch_size: Rows at once.
+        prompt: What the samples begin with.
+    """
+
+    measure = "val_perplexity"
+    higher_is_better = False
+
+    def __init__(
+        self, examples: CaptionData | RunningText, batch_size: int, prompt: str = ""
+    ) -> None:
+        self.examples = examples
+        self.batch_size = batch_size
+        self.prompt = prompt
+
+    @torch.inference_mode()
+    def score(self, learner: LanguageModel) -> tuple[dict[str, float], list[str]]:
+        """Perplexity per word, or per character, and three samples."""
+        learner.eval()
+        carried: State = ()
+        nats, words = 0.0, 0
+        for batch in self.examples.batches(self.batch_size, seed=0, epoch=0):
+            loss, carried = learner.loss(batch.to(learner.device), carried)
+            nats += loss.item() * len(batch.maps)
+            words += len(batch.targets.data)
+        samples = learner.write(self.prompt, length=60, num=SAMPLES)
+        return {self.measure: perplexity(nats, words)}, samples

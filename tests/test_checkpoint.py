@@ -25,7 +25,7 @@ def test_a_saved_model_is_five_files_and_comes_back_whole(folder, captioner) -> 
         "README.md", "config.json", "metrics.json", "model.safetensors", "vocabulary.json"
     ]  # fmt: skip
     assert [file.name for file in folder.parent.iterdir()] == ["model"]
-    saved = read_model(folder)
+    saved = read_model(folder, ModelConfig)
     assert saved.config == captioner.config
     assert saved.vocabulary == captioner.vocabulary
     assert all((saved.tensors[key] == value).all() for key, value in captioner.state_dict().items())
@@ -34,7 +34,10 @@ def test_a_saved_model_is_five_files_and_comes_back_whole(folder, captioner) -> 
 def test_saving_again_replaces_the_model(folder, captioner) -> None:
     captioner.decoder.score.bias.data += 1
     save_model(folder, captioner.config, captioner.vocabulary, captioner.saved_tensors(), {}, "new")
-    assert (read_model(folder).tensors["decoder.score.bias"] == captioner.decoder.score.bias).all()
+    assert (
+        read_model(folder, ModelConfig).tensors["decoder.score.bias"]
+        == captioner.decoder.score.bias
+    ).all()
     assert (folder / "README.md").read_text() == "new"
 
 
@@ -45,7 +48,7 @@ def test_a_failed_save_leaves_the_old_model(folder, captioner, monkeypatch) -> N
     monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(InputError, match="disk is full"):
         save_model(folder, captioner.config, captioner.vocabulary, {}, {}, "")
-    assert read_model(folder).config == captioner.config
+    assert read_model(folder, ModelConfig).config == captioner.config
     assert [file.name for file in folder.parent.iterdir()] == ["model"]
 
 
@@ -66,7 +69,7 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path, name: str, harm: st
         assert value["words"]
         (folder / name).write_text(json.dumps({"format": 1, "sha256": {}}))
     with pytest.raises(InputError, match=r"config\.json|vocabulary\.json|model\.safetensors"):
-        read_model(folder)
+        read_model(folder, ModelConfig)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_settings_of_another_version_are_refused(folder: Path, key, value, told)
     part[last] = value
     file.write_text(json.dumps(settings))
     with pytest.raises(InputError, match=told):
-        read_model(folder)
+        read_model(folder, ModelConfig)
 
 
 def test_weights_of_other_sizes_are_refused(folder: Path, captioner: Captioner) -> None:
@@ -106,7 +109,7 @@ def test_a_setting_that_did_not_exist_yet_takes_its_default(folder: Path) -> Non
     settings = json.loads((folder / "config.json").read_text())
     del settings["encoder"]["maps"]
     (folder / "config.json").write_text(json.dumps(settings))
-    assert read_model(folder).config.encoder.maps == "last"
+    assert read_model(folder, ModelConfig).config.encoder.maps == "last"
 
 
 def test_settings_survive_json() -> None:

@@ -15,10 +15,11 @@ LAYERS = [
     "files config metrics cells losses reference",
     "vocabulary layouts download provenance scenes",
     "search coco datasets data images encoder decoder plotting card",
-    "flickr8k backbones checkpoint extraction resume logbook",
-    "features model",
-    "evaluation training validation",
+    "flickr8k backbones checkpoint extraction resume logbook texts",
+    "features model language",
+    "evaluation training validation reranking",
     "runs",
+    "language_runs",
     "commands",
     "release",
 ]
@@ -26,7 +27,8 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.s
 FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "timm", "matplotlib", "nltk", "pycocotools", "onnxruntime", "scipy"}
 LIGHT = ["errors", "files", "config", "vocabulary", "layouts", "datasets", "download", "coco",
-         "flickr8k", "provenance", "plotting", "scenes", "commands", "card", "release"]  # fmt: skip
+         "flickr8k", "provenance", "plotting", "scenes", "commands", "card", "release",
+         "texts"]  # fmt: skip
 """What the command line imports before it is told what to do, and what serves without torch."""
 
 

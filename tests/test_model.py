@@ -91,8 +91,9 @@ def test_a_model_in_half_precision_says_the_same(
     trained: Path, files: list[Path], tmp_path: Path, model: Captioner
 ) -> None:
     from captioner.checkpoint import read_model, save_model
+    from captioner.config import ModelConfig
 
-    saved = read_model(trained / "best")
+    saved = read_model(trained / "best", ModelConfig)
     folder = tmp_path / "best"
     decoder = {k: v.half() if k.startswith("decoder.") else v for k, v in saved.tensors.items()}
     save_model(folder, saved.config, saved.vocabulary, decoder, {}, "")

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from captioner.checkpoint import read_model
-from captioner.config import TrainConfig
+from captioner.config import ModelConfig, TrainConfig
 from captioner.data import CaptionData
 from captioner.errors import InputError
 from captioner.files import write_json
@@ -67,7 +67,7 @@ def test_what_a_run_leaves(trained: Path) -> None:
     best = max(epochs, key=lambda record: record["val_cider_d"])
     assert notes["metrics"]["val"]["cider_d"] == best["val_cider_d"]
     assert notes["training"]["epoch"] == best["epoch"]
-    assert read_model(trained / "best").config.decoder.hidden == 32
+    assert read_model(trained / "best", ModelConfig).config.decoder.hidden == 32
 
 
 def test_same_seed_same_numbers(tiny_run: Run, trained: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_an_interrupted_run_ends_with_the_very_weights_of_an_unbroken_one(
         patched.setattr(captioner_logbook(), "step_done", stop)
         with pytest.raises(Interruption):
             train_captioner(tmp_path / "run", run)
-    train_captioner(tmp_path / "run", recall(tmp_path / "run"))
+    train_captioner(tmp_path / "run", recall(tmp_path / "run", Run))
     assert same(weights_of(tmp_path / "run"), weights_of(trained))
     assert same(load_file(tmp_path / "run/best/model.safetensors"),
                 load_file(trained / "best/model.safetensors"))  # fmt: skip
@@ -152,10 +152,10 @@ def test_resuming_where_there_is_nothing_or_other_data_is_refused(
     tiny_run: Run, trained: Path, coloured: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="no run to resume"):
-        recall(tmp_path)
+        recall(tmp_path, Run)
     (tmp_path / "run.json").write_text('{"data": 5}')
     with pytest.raises(InputError, match=r"run\.json"):
-        recall(tmp_path)
+        recall(tmp_path, Run)
     begin(tmp_path / "run", tiny_run)
     write_json(tmp_path / "run" / "data.json", {"fingerprint": "of other data"})
     with pytest.raises(InputError, match="no longer the data"):
@@ -305,5 +305,5 @@ def test_validation_scores_what_is_really_decoded(captioner: Captioner, monkeypa
 
 def test_settings_of_a_run_survive_json(tiny_run: Run, tmp_path: Path) -> None:
     begin(tmp_path / "run", tiny_run)
-    assert recall(tmp_path / "run") == tiny_run
+    assert recall(tmp_path / "run", Run) == tiny_run
     assert asdict(tiny_run)["config"]["hidden"] == 32

@@ -1,4 +1,4 @@
-"""The command line: `captioner train | caption | evaluate | data`, and scripts of the same names.
+"""The command line: `captioner train | caption | evaluate | data | lm`, and scripts of these names.
 
 Nothing heavy is imported before it is needed, so that `--help` answers at once.
 """
@@ -6,7 +6,7 @@ Nothing heavy is imported before it is needed, so that `--help` answers at once.
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from captioner.errors import InputError
@@ -17,27 +17,34 @@ COMMANDS = {
     "caption": "caption photos",
     "evaluate": "score a captioner on photos with captions",
     "data": "prepare a data set: scenes, coco or flickr8k",
+    "lm": "language models: train, write, score, inspect",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console command `captioner`; leaves with the command's exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv and argv[0] in COMMANDS:
-        module = importlib.import_module(f"captioner.commands.{argv[0]}")
-        module.main(argv[1:])
-        return
-    lines = "\n".join(f"  {name:<10} {about}" for name, about in COMMANDS.items())
-    usage = f"usage: captioner COMMAND …\n\n{lines}\n\ncaptioner COMMAND --help tells more."
-    if argv and argv[0] in ("-h", "--help"):
-        print(usage)
-        return
     if argv and argv[0] == "--version":
         from captioner import __version__
 
         print(f"captioner {__version__}")
-        return
-    wrong = f"captioner: no command {argv[0]!r}\n" if argv else ""
+    elif name := choose("captioner", COMMANDS, argv):
+        importlib.import_module(f"captioner.commands.{name}").main(argv[1:])
+
+
+def choose(program: str, commands: Mapping[str, str], argv: Sequence[str]) -> str | None:
+    """The command that the first argument names; None where help was asked for and given.
+
+    Leaves with exit code 2 where there is no such command.
+    """
+    if argv and argv[0] in commands:
+        return argv[0]
+    lines = "\n".join(f"  {name:<10} {about}" for name, about in commands.items())
+    usage = f"usage: {program} COMMAND …\n\n{lines}\n\n{program} COMMAND --help tells more."
+    if argv and argv[0] in ("-h", "--help"):
+        print(usage)
+        return None
+    wrong = f"{program}: no command {argv[0]!r}\n" if argv else ""
     print(wrong + usage, file=sys.stderr)
     sys.exit(2)
 

@@ -10,6 +10,7 @@ import tyro
 
 from captioner.commands import finish
 from captioner.commands.output import check_place, writer
+from captioner.commands.sources import check_second_opinion
 from captioner.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class CaptionOptions:
     """File to write to instead of stdout."""
     sheet: Path | None = None
     """Also make a picture sheet: a PNG with the photos and their captions under them."""
+    lm: Path | None = None
+    """Language model (of `captioner lm train`) that sorts the captions of each beam anew."""
+    lm_weight: float = 0.2
+    """How much its opinion counts; below 0, what is often said of any photo counts against it."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 
@@ -51,6 +56,7 @@ def _caption(options: CaptionOptions) -> int:
         raise InputError("which photos? give files, folders or globs, or - for stdin")
     if options.beam_size < 1 or options.num_captions < 1:
         raise InputError("--beam-size and --num-captions must be above 0")
+    check_second_opinion(options.lm, options.beam_size)
     if options.sheet:
         check_place(options.sheet)
     from captioner.images import find_photos
@@ -93,10 +99,13 @@ def _stream(
 ) -> "Iterator[list[Caption] | InputError]":
     from tqdm import tqdm
 
-    from captioner.commands.sources import choose_device
+    from captioner.commands.sources import choose_device, second_opinion
     from captioner.model import Captioner
 
-    captioner = Captioner.from_pretrained(options.model, choose_device(options.device))
+    device = choose_device(options.device)
+    captioner = Captioner.from_pretrained(options.model, device)
+    if options.lm:
+        captioner.rerank = second_opinion(options.lm, options.lm_weight, device)
     beam_size = max(options.beam_size, options.num_captions)
     found = captioner.stream(sources, beam_size, options.num_captions)
     return tqdm(found, total=len(sources), unit="photo", desc="Captions", delay=2, disable=None)

@@ -9,7 +9,13 @@ import tyro
 
 from captioner.commands import finish, say
 from captioner.commands.output import check_place
-from captioner.commands.sources import check_seed, choose_device, find_data
+from captioner.commands.sources import (
+    check_second_opinion,
+    check_seed,
+    choose_device,
+    find_data,
+    second_opinion,
+)
 from captioner.errors import InputError
 
 
@@ -35,6 +41,10 @@ class EvaluateOptions:
     """Of the bootstrap's samples."""
     skip_bad: bool = False
     """Leave out photos and captions that cannot be used, rather than refuse the data set."""
+    lm: Path | None = None
+    """Language model (of `captioner lm train`) that sorts the captions of each beam anew."""
+    lm_weight: float = 0.2
+    """How much its opinion counts; below 0, what is often said of any photo counts against it."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 
@@ -48,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _evaluate(options: EvaluateOptions) -> int:
     if options.beam_size < 1 or (options.limit is not None and options.limit < 1):
         raise InputError("--beam-size and --limit must be above 0")
+    check_second_opinion(options.lm, options.beam_size)
     check_seed(options.seed)
     if options.output:
         check_place(options.output)
@@ -56,7 +67,10 @@ def _evaluate(options: EvaluateOptions) -> int:
     from captioner.evaluation import evaluate, table, trained_how, write_results
     from captioner.model import Captioner
 
-    captioner = Captioner.from_pretrained(options.model, choose_device(options.device))
+    device = choose_device(options.device)
+    captioner = Captioner.from_pretrained(options.model, device)
+    if options.lm:
+        captioner.rerank = second_opinion(options.lm, options.lm_weight, device)
     dataset = read_dataset(
         find_data(options.data), seed=options.split_seed, skip_bad=options.skip_bad
     )
@@ -72,6 +86,8 @@ def _evaluate(options: EvaluateOptions) -> int:
     folder = find_model(options.model)
     record["model"] = (folder.parent if folder.name == "best" else folder).name
     record["training"] = trained_how(folder)
+    if options.lm:
+        record["language_model"] = {"model": options.lm.name, "weight": options.lm_weight}
     say(table(record))
     if options.output:
         captions = write_results(record, results, options.output)

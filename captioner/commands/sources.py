@@ -1,9 +1,13 @@
-"""What a command works with: the data meant by --data, the device meant by --device, the seed."""
+"""What a command works with: data, device, seed, and a language model's second opinion."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from captioner.errors import InputError
 from captioner.files import unwritable
+
+if TYPE_CHECKING:
+    from captioner.reranking import Reranker
 
 SCENES = 6000
 """Pictures of the default data set."""
@@ -52,3 +56,25 @@ def choose_device(name: str) -> str:
             f"--device {name}: not to be had here ({str(error).splitlines()[0]}); try --device cpu"
         ) from None
     return name
+
+
+def check_second_opinion(model: Path | None, beam_size: int) -> None:
+    """Refuse a language model where there is nothing to choose among.
+
+    Raises:
+        InputError: if the search has one beam.
+    """
+    if model and beam_size < 2:
+        raise InputError("--lm sorts the captions of a beam anew; give --beam-size 2 or more")
+
+
+def second_opinion(model: Path, weight: float, device: str) -> "Reranker":
+    """A language model that sorts the captions of each beam anew.
+
+    Raises:
+        InputError: if it is not a language model.
+    """
+    from captioner.language import LanguageModel
+    from captioner.reranking import Reranker
+
+    return Reranker(LanguageModel.from_pretrained(model, device), weight)

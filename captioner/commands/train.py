@@ -1,16 +1,15 @@
 """`captioner train`, also `python train.py`."""
 
-import math
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from captioner.commands import finish, say
+from captioner.commands.settings import changed, check_recipe, forget
 from captioner.commands.sources import check_seed, choose_device, find_data
 from captioner.config import PRESETS, TrainConfig
 from captioner.errors import InputError
@@ -40,6 +39,8 @@ class TrainOptions:
     """Local file with the CNN's weights (safetensors, or .pth with nothing but tensors)."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
+    init_decoder: Path | None = None
+    """Language model (of `captioner lm train`) whose words and cell the decoder begins with."""
     config: Annotated[TrainConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=TrainConfig)
 
 
@@ -65,17 +66,18 @@ def _train(argv: list[str]) -> int:
     from captioner.runs import Run, begin, recall, train_captioner
 
     if options.resume:
-        given = ["the preset"] * bool(preset) + _changed(options, default)
+        given = ["the preset"] * bool(preset) + changed(options, default)
         if given:
             raise InputError(
                 f"--resume takes all settings from {options.resume / 'run.json'}; "
                 f"leave out {', '.join(given)}"
             )
-        folder, run = options.resume, recall(options.resume)
+        folder, run = options.resume, recall(options.resume, Run)
         choose_device(run.device)
     else:
         check_seed(options.seed)
-        config, device = _checked(options.config), choose_device(options.device)
+        device = choose_device(options.device)
+        check_recipe(options.config)
         data = find_data(options.data)
         folder = options.out or Path("runs") / f"{data.stem}-{name}-seed{options.seed}"
         run = Run(
@@ -87,7 +89,8 @@ def _train(argv: list[str]) -> int:
             if options.backbone_weights
             else None,
             device=device,
-            config=config,
+            config=options.config,
+            init_decoder=str(options.init_decoder.resolve()) if options.init_decoder else None,
         )
         begin(folder, run)
     try:
@@ -102,48 +105,10 @@ def _train(argv: list[str]) -> int:
         if (folder / "data.json").exists():
             raise InputError(f"{error}; go on with: python train.py --resume {folder}") from None
         if not options.resume:
-            _forget(folder)
+            forget(folder)
         raise
     say(
         f"best CIDEr-D {state.best:.4f} on validation photos in epoch {state.best_epoch}, "
         f"{state.seconds / 60:.1f} minutes; model: {folder / 'best'}"
     )
     return 0
-
-
-def _changed(options: TrainOptions, default: TrainOptions) -> list[str]:
-    """The options that were given another value than they have by default."""
-    return [
-        f"--{item.name.replace('_', '-')}"
-        for given, usual in ((options, default), (options.config, default.config))
-        for item in fields(given)
-        if item.name not in ("resume", "config")
-        and getattr(given, item.name) != getattr(usual, item.name)
-    ]
-
-
-def _forget(folder: Path) -> None:
-    """Leave no trace of a run whose data or CNN could not be used: it never began to learn.
-
-    Or else the same command, once the mistake is mended, would be refused for the run in its way.
-    """
-    for name in ("run.json", "split.json"):
-        (folder / name).unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def _checked(config: TrainConfig) -> TrainConfig:
-    """Refuse numbers that make no sense, before hours are spent on them."""
-    positive = (
-        *("layers", "embedding", "hidden", "batch_size", "epochs", "patience", "min_count"),
-        *("max_words", "learning_rate", "clip_norm", "val_photos", "val_beam_size"),
-    )
-    for name in positive:
-        if not 0 < getattr(config, name) < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} must be above 0")
-    if not 0 <= config.weight_decay < math.inf:
-        raise InputError("--weight-decay must not be below 0")
-    if not 0 <= config.dropout < 1:
-        raise InputError("--dropout must be at least 0 and below 1")
-    return config

@@ -53,7 +53,6 @@ def plot_curves(
             choose = max if curve.best == "highest" else min
             best = choose(range(len(values)), key=values.__getitem__)
             axes.plot(number[best], values[best], "o", color="C3", label=f"{values[best]:.3f}")
-            corner = "lower right" if curve.best == "highest" else "upper right"
-            axes.legend(title="best", loc=corner)
+            axes.legend(title="best", loc="lower right" if choose is max else "upper right")
     with replacing(file) as temporary:
         FigureCanvasAgg(figure).print_png(str(temporary))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -15,7 +16,7 @@ from captioner.errors import InputError
 from captioner.scenes.brush import SIZE
 from captioner.scenes.captions import write_captions
 from captioner.scenes.picture import draw_scene
-from captioner.scenes.plan import plan_scene
+from captioner.scenes.plan import Scene, plan_scene
 
 VERSION = 1
 """Goes up whenever the same seed gives other pictures or captions."""
@@ -119,6 +120,28 @@ def prepare_scenes(
     return output
 
 
+def describe_scenes(
+    split: str, number: int, seed: int = 0
+) -> Iterator[tuple[list[str], dict[str, Any]]]:
+    """The captions of a split's scenes and what they truly show; nothing is drawn.
+
+    Example:
+
+        >>> captions, facts = next(describe_scenes("test", 1))
+        >>> len(captions), sorted(facts)
+        (5, ['background', 'held_out', 'relation', 'things'])
+    """
+    for index in range(number):
+        scene, captions, _ = _plan(seed, split, index)
+        yield captions, scene.describe()
+
+
+def _plan(seed: int, split: str, index: int) -> tuple[Scene, list[str], random.Random]:
+    rng = random.Random(f"scenes {VERSION} {seed} {split} {index}")
+    scene = plan_scene(rng, split, index)
+    return scene, write_captions(scene, rng), rng
+
+
 def _read_mark(output: Path) -> dict | None:
     """What an earlier run left in the folder; None if the folder is new or empty.
 
@@ -159,9 +182,7 @@ def _draw_all(jobs: list[Job], workers: int) -> Iterator[dict]:
 def _draw_one(job: Job) -> dict:
     """Make one picture, unless it is there already, and its captions."""
     output, seed, split, index, number = job
-    rng = random.Random(f"scenes {VERSION} {seed} {split} {index}")
-    scene = plan_scene(rng, split, index)
-    captions = write_captions(scene, rng)
+    scene, captions, rng = _plan(seed, split, index)
     path = output / "images" / f"{number:06d}.jpg"
     if not path.exists():
         buffer = io.BytesIO()
