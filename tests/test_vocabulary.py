@@ -61,6 +61,22 @@ def test_saved_and_loaded(tmp_path) -> None:
     assert Vocabulary.load(tmp_path / "v.json") == vocabulary
 
 
+def test_characters_are_kept_as_they_are(tmp_path) -> None:
+    vocabulary = Vocabulary.of(["Ab, b!", "b é"], min_count=1, unit="char")
+    assert vocabulary.words[4:] == ("b", " ", "!", ",", "A", "é")
+    text = "A, é b!"
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+    assert vocabulary.encode("z")[1] == UNK
+    vocabulary.save(tmp_path / "v.json")
+    assert Vocabulary.load(tmp_path / "v.json") == vocabulary
+
+
+def test_a_vocabulary_from_before_there_were_characters_is_of_words(tmp_path) -> None:
+    value = {"words": [*SPECIAL, "dog"], "max_words": 16}
+    (tmp_path / "v.json").write_text(json.dumps(value))
+    assert Vocabulary.load(tmp_path / "v.json").unit == "word"
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -70,6 +86,7 @@ def test_saved_and_loaded(tmp_path) -> None:
         {"words": [*SPECIAL, 5], "max_words": 16},
         {"words": list(SPECIAL), "max_words": "many"},
         {"words": list(SPECIAL)},
+        {"words": list(SPECIAL), "max_words": 16, "unit": "syllable"},
     ],
 )
 def test_what_is_no_vocabulary_is_refused(tmp_path, value) -> None:

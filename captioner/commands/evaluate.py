@@ -84,12 +84,20 @@ def _evaluate(options: EvaluateOptions) -> int:
         seed=options.seed,
     )
     folder = find_model(options.model)
-    record["model"] = (folder.parent if folder.name == "best" else folder).name
+    record["model"] = _name(folder)
     record["training"] = trained_how(folder)
     if options.lm:
-        record["language_model"] = {"model": options.lm.name, "weight": options.lm_weight}
+        record["language_model"] = {
+            "model": _name(find_model(options.lm)),
+            "weight": options.lm_weight,
+        }
     say(table(record))
     if options.output:
         captions = write_results(record, results, options.output)
         print(f"captions: {captions}\nscores: {options.output}", file=sys.stderr)
     return 0
+
+
+def _name(folder: Path) -> str:
+    """Of a model, or of its run."""
+    return (folder.parent if folder.name == "best" else folder).name
