@@ -90,7 +90,12 @@ def _scenes() -> Texts:
     return Texts("scenes", **splits, running=False)
 
 
-def _python_docs() -> Texts:
+def read_docs() -> list[str]:
+    """The lines of Python's reference, which comes with it.
+
+    Raises:
+        InputError: if this Python came without it.
+    """
     try:
         from pydoc_data.topics import topics
     except ImportError:
@@ -98,7 +103,11 @@ def _python_docs() -> Texts:
             "python-docs: this Python came without its documentation (the module pydoc_data); "
             "give the path of a text file"
         ) from None
-    return _split("python-docs", "\n".join(topics[name] for name in sorted(topics)).splitlines())
+    return "\n".join(topics[name] for name in sorted(topics)).splitlines()
+
+
+def _python_docs() -> Texts:
+    return _split("python-docs", read_docs())
 
 
 def _python_licence() -> Texts:

@@ -5,7 +5,6 @@ python results/tables.py --check    exit code 1 if they say anything but the rec
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,22 +117,16 @@ def training(record: Record) -> str:
 
 def write_table(heads: tuple[str, ...], records: dict[str, Record]) -> str:
     """A table in Markdown, with what its rows have in common below it."""
-    if not records:
-        return "No records yet.\n"
-    rows = [heads, ("---",) * len(heads)]
-    rows += [tuple(describe(name, record)) for name, record in records.items()]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
     beams = sorted({record["beam_size"] for record in records.values()})
     machines = sorted(
         {f"{r['hardware']['processor']}, {r['hardware']['cores']} cores" for r in records.values()}
     )
     commits = sorted({short(record["commit"]) for record in records.values()})
-    lines += [
-        "",
+    note = (
         f"Beams: {', '.join(map(str, beams))}. Machine: {'; '.join(machines)}. "
-        f"Commit: {', '.join(commits)}.",
-    ]
-    return "\n".join(lines) + "\n"
+        f"Commit: {', '.join(commits)}."
+    )
+    return lines_of(heads, [tuple(describe(*item)) for item in records.items()], [note])
 
 
 def short(commit: str | None) -> str:
@@ -145,32 +138,84 @@ def short(commit: str | None) -> str:
     return "none" if commit is None else commit[:7] + "+" * commit.endswith("+")
 
 
-TABLES: dict[str, tuple[tuple[str, ...], Callable[[Record], bool]]] = {
-    "photos": (PHOTO_HEADS, lambda record: "truth" not in record),
-    "scenes": (SCENE_HEADS, lambda record: "truth" in record),
-}
-"""Heads of each table, and which records are its rows."""
+def language_table(folder: Path) -> str:
+    """Perplexity of language models, from the records `DATA-perplexity.json`."""
+    heads = ("data", "model", "test perplexity", "validation perplexity", "training")
+    rows, notes = [], []
+    for file in sorted(folder.glob("*-perplexity.json")):
+        record = read_json(file, "the record of language models")
+        link = f"[{record['data']}](results/{file.name})"
+        for row in sorted(record["rows"], key=lambda row: row["test_perplexity"]):
+            scores = [f"{row[f'{split}_perplexity']:.2f}" for split in ("test", "val")]
+            rows.append((link, row["model"], *scores, training(row)))
+        notes.append(f"{machine(record)} Commit: {short(record['commit'])}.")
+    return lines_of(heads, rows, notes)
 
 
-def fill(text: str, records: dict[str, Record]) -> str:
+def help_table(folder: Path) -> str:
+    """What a language model does for a captioner, from the records `DATA-language-help.json`."""
+    heads = ("data", "help", "CIDEr-D without", "with", "gain", "gain of each seed")
+    rows, notes = [], []
+    for file in sorted(folder.glob("*-language-help.json")):
+        record = read_json(file, "the record of what language models help")
+        weight = record["reranking"]["weight"]
+        for key, after, name in (
+            ("init_decoder", "started", "decoder begun with it"),
+            ("reranking", "reranked", f"its second opinion, weight {weight:+.1f}"),
+        ):
+            found = record[key]
+            means = [100 * sum(found[arm]) / len(found[arm]) for arm in ("plain", after)]
+            low, high = found["gain_interval"]
+            gain = f"{100 * found['gain']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+            each = ", ".join(f"{100 * value:+.1f}" for value in found["gain_of_each_seed"])
+            link = f"[{record['data']}](results/{file.name})"
+            rows.append((link, name, *(f"{mean:.1f}" for mean in means), gain, each))
+        notes.append(
+            f"Beams: {record['beam_size']}. {machine(record)} Commit: {short(record['commit'])}."
+        )
+    return lines_of(heads, rows, notes)
+
+
+def machine(record: Record) -> str:
+    """Where it was measured."""
+    hardware = record["hardware"]
+    return f"Machine: {hardware['processor']}, {hardware['cores']} cores."
+
+
+def lines_of(heads: tuple[str, ...], rows: list[tuple[str, ...]], notes: list[str]) -> str:
+    """A table in Markdown and notes below it."""
+    if not rows:
+        return "No records yet.\n"
+    lines = ["| " + " | ".join(row) + " |" for row in (heads, ("---",) * len(heads), *rows)]
+    return "\n".join([*lines, "", *dict.fromkeys(notes)]) + "\n"
+
+
+def make_tables(folder: Path) -> dict[str, str]:
+    """All tables by the name that their place in the README has."""
+    records = read_records(folder)
+    scenes = {name: record for name, record in records.items() if "truth" in record}
+    photos = {name: record for name, record in records.items() if name not in scenes}
+    return {
+        "photos": write_table(PHOTO_HEADS, photos),
+        "scenes": write_table(SCENE_HEADS, scenes),
+        "language": language_table(folder),
+        "help": help_table(folder),
+    }
+
+
+def fill(text: str, tables: dict[str, str]) -> str:
     """The README with its tables filled in; everything outside their marks stays as it is.
 
     Raises:
         InputError: if a table has no place, or a place no table.
     """
     marks = sorted(match[2] for match in BLOCK.finditer(text))
-    if marks != sorted(TABLES):
+    if marks != sorted(tables):
         raise InputError(
-            f"the README has marks for the tables {marks}, but there are {sorted(TABLES)}; put "
+            f"the README has marks for the tables {marks}, but there are {sorted(tables)}; put "
             "<!-- results: NAME --> and <!-- end of results --> around the place of each"
         )
-
-    def table(match: re.Match[str]) -> str:
-        heads, wanted = TABLES[match[2]]
-        rows = {name: record for name, record in records.items() if wanted(record)}
-        return f"{match[1]}\n{write_table(heads, rows)}\n{match[3]}"
-
-    return BLOCK.sub(table, text)
+    return BLOCK.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n{match[3]}", text)
 
 
 def write_tables(results: Path = RESULTS, readme: Path = README, check: bool = False) -> int:
@@ -182,7 +227,7 @@ def write_tables(results: Path = RESULTS, readme: Path = README, check: bool = F
         check: Write nothing; exit code 1 if the file would change.
     """
     before = readme.read_text(encoding="utf-8")
-    after = fill(before, read_records(results))
+    after = fill(before, make_tables(results))
     if check and after != before:
         print(f"{readme.name} is out of date; run: python results/tables.py")
         return 1

@@ -17,11 +17,11 @@ LAYERS = [
     "search coco datasets data images encoder decoder plotting card",
     "flickr8k backbones checkpoint extraction resume logbook texts",
     "features model language",
-    "evaluation training validation reranking",
+    "evaluation training validation reranking inspection",
     "runs",
     "language_runs",
     "commands",
-    "release",
+    "release reading",
 ]
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -23,12 +23,14 @@ import captioner
 from captioner.checkpoint import DEFAULT_MODEL, MODELS
 from captioner.coco import prepare_coco
 from captioner.commands import main
-from captioner.config import DecoderConfig, EncoderConfig
+from captioner.config import DecoderConfig, EncoderConfig, LanguageTrainConfig
 from captioner.datasets import LAYOUTS, read_dataset
 from captioner.decoder import PooledDecoder
 from captioner.encoder import Encoder
 from captioner.errors import InputError
+from captioner.language_runs import LanguageRun, train_language_model
 from captioner.losses import temporal_softmax_loss
+from captioner.runs import begin
 from captioner.scenes import prepare_scenes
 from conftest import BACKBONE
 
@@ -55,8 +57,11 @@ NOT_RUN = {
     ".venv/bin/python -m pytest": "these very tests",
     "python results/tables.py": "writes to the README; `--check` is tested below",
 }
+SIZES = ["--embedding", "8", "--hidden", "8", "--batch-size", "32", "--epochs", "1"]
 SMALL = {
-    "train": f"--backbone {BACKBONE} --embedding 8 --hidden 8 --batch-size 32 --epochs 1".split(),
+    "train": ["--backbone", BACKBONE, *SIZES],
+    "lm train": SIZES,
+    "captioner.reading": ["--scenes", "60", "--epochs", "1"],
     "data scenes": ["--images", "24", "--workers", "1"],
 }
 
@@ -65,8 +70,11 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXTS[document], re.DOTALL | re.MULTILINE)
 
 
+SYSTEMS = re.findall(r"^\|.*\| `(.*)` \|$", README, re.MULTILINE)
+"""What shows each system of the tutorials; `pytest FILE` is run with all the tests."""
 COMMANDS = sorted(
     {line for name in TEXTS for block in blocks(name, "bash") for line in block.splitlines()}
+    | {command for command in SYSTEMS if not command.startswith("pytest")}
 )
 RUN = [command for command in COMMANDS if not command.startswith(tuple(NOT_RUN))]
 LINKS = sorted({(name, *link) for name, text in TEXTS.items() for link in LINK.findall(text)})
@@ -95,41 +103,77 @@ def place(coloured: Path, trained: Path, drawn: Path, tmp_path: Path, monkeypatc
     return tmp_path
 
 
-def provide(text: str, coloured: Path, trained: Path, drawn: Path) -> None:
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of a language model, of the sizes of `SMALL`."""
+    folder = tmp_path_factory.mktemp("taught")
+    (folder / "text.txt").write_text("a picture\nthe picture is red\n" * 30)
+    config = LanguageTrainConfig(cell="gru", embedding=8, hidden=8, epochs=1)
+    run = LanguageRun(str(folder / "text.txt"), 0, "cpu", config)
+    begin(folder / "run", run)
+    train_language_model(folder / "run", run)
+    return folder / "run"
+
+
+def provide(text: str, coloured: Path, trained: Path, drawn: Path, taught: Path) -> None:
     """Data sets and finished runs where a command or a program wants to find them."""
     for name in re.findall(r"(?:--model |--resume |from_pretrained\(\")(runs/[\w-]+)", text):
         shutil.copytree(trained, name)
-    for name in re.findall(r"(?:--data |read_dataset\(\")(?!scenes)([\w/]+)", text):
+    for name in re.findall(r"(?:lm (?!train)\w+ |--lm |--init-decoder )(runs/[\w-]+)", text):
+        shutil.copytree(taught, name)
+    for name in re.findall(
+        r"(?:--data |lm train (?=my_photos)|read_dataset\(\")(?!scenes)([\w/]+)", text
+    ):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).symlink_to(drawn if name.endswith("scenes") else coloured)
 
 
 @pytest.mark.parametrize("command", RUN)
 def test_commands(
-    command: str, place, coloured, trained, drawn, weights, monkeypatch, capsys
+    command: str, place, coloured, trained, drawn, taught, weights, monkeypatch, capsys
 ) -> None:
     """Each runs as it stands, in this process, on small data and with a small network."""
-    provide(command, coloured, trained, drawn)
+    provide(command, coloured, trained, drawn, taught)
+    monkeypatch.setattr("captioner.texts.DRAWN", 40)
+    monkeypatch.setattr("captioner.texts.read_docs", lambda: ["for name in names:"] * 100)
     # Wrapped, so that its options are still read from its signature; nothing is fetched.
     fetch = functools.wraps(prepare_coco)(lambda *args, **kwargs: Path("data/coco"))
     monkeypatch.setattr("captioner.coco.prepare_coco", fetch)
     python, script, *arguments = shlex.split(command)
-    assert python == "python"
+    if python == "captioner":
+        program, arguments = [script, arguments[0]], arguments[1:]
+    elif script == "-m":
+        program, arguments = [arguments[0]], arguments[1:]
+    else:
+        assert python == "python"
+        program = PROGRAMS[script]
     if "<" in arguments:
         *arguments, _, photo = arguments
         stdin = SimpleNamespace(buffer=io.BytesIO(Path(photo).read_bytes()))
         monkeypatch.setattr(sys, "stdin", stdin)
-    program = PROGRAMS[script]
     small = [] if "--resume" in arguments else SMALL.get(" ".join(program), [])
     if program == ["train"] and small:
         small = [*small, "--backbone-weights", str(weights)]
+    run = main
+    if script == "-m":
+        run, program = importlib.import_module(f"{program[0]}.__main__").main, []
     with pytest.raises(SystemExit) as left:
-        main([*program, *arguments, *small])
+        run([*program, *arguments, *small])
     said = capsys.readouterr()
     assert not left.value.code, said.err
     written = [Path(arguments[i + 1]) for i, word in enumerate(arguments) if word in WRITES]
     assert all(path.exists() for path in written)
     assert said.out or written
+
+
+def test_every_system_of_the_tutorials_has_its_file_and_its_command() -> None:
+    assert len(SYSTEMS) > 20
+    for command in SYSTEMS:
+        program, *arguments = shlex.split(command)
+        if program == "pytest":
+            assert (ROOT / arguments[0]).is_file(), command
+        else:
+            assert command in COMMANDS
 
 
 def test_what_is_not_run_is_still_there() -> None:
@@ -148,9 +192,9 @@ def test_what_is_not_run_is_still_there() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(blocks("README.md", "python"))))
-def test_python(number: int, place, coloured, trained, drawn, capsys) -> None:
+def test_python(number: int, place, coloured, trained, drawn, taught, capsys) -> None:
     code = blocks("README.md", "python")[number]
-    provide(code, coloured, trained, drawn)
+    provide(code, coloured, trained, drawn, taught)
     exec(compile(code, f"README.md, Python {number}", "exec"), {})
     assert capsys.readouterr().out or Path("docs/images/scenes.png").is_file()
 
@@ -271,14 +315,15 @@ def test_tables_of_made_records(tables: ModuleType, tmp_path: Path) -> None:
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    marks = [f"<!-- results: {name} -->\nold\n<!-- end of results -->\n" for name in tables.TABLES]
+    names = tables.make_tables(tmp_path)
+    marks = [f"<!-- results: {name} -->\nold\n<!-- end of results -->\n" for name in names]
     readme = tmp_path / "R.md"
     readme.write_text("above\n" + "between\n".join(marks) + "below\n")
     assert tables.write_tables(tmp_path, readme, check=True) == 1
-    assert readme.read_text().count("old") == 2
+    assert readme.read_text().count("old") == 4
     assert tables.write_tables(tmp_path, readme) == 0
     assert tables.write_tables(tmp_path, readme, check=True) == 0
-    photos, scenes = readme.read_text().removeprefix("above\n").split("between\n")
+    photos, scenes, language, help_ = readme.read_text().removeprefix("above\n").split("between\n")
     rest = "20.0 (19.0 to 21.0) | 40.0 (39.0 to 41.0) | 7 of 900"
     assert photos.splitlines()[4:8] == [
         f"| f | [lstm](results/f-lstm-test.json) | 50.0 (49.0 to 51.0) | {rest} | 20 min |",
@@ -287,10 +332,43 @@ def test_tables_of_made_records(tables: ModuleType, tmp_path: Path) -> None:
         "Beams: 3. Machine: Chip, 2 cores. Commit: 0123456+.",
     ]
     assert scenes.count("| 50.0 % of 8") == 4
-    assert scenes.endswith("<!-- end of results -->\nbelow\n")
+    assert "No records yet." in language
+    assert "No records yet." in help_
+    assert help_.endswith("<!-- end of results -->\nbelow\n")
 
     (tmp_path / "bad-test.json").write_text("{}")
     with pytest.raises(InputError, match=r"bad-test.json: not the record"):
         tables.read_records(tmp_path)
     with pytest.raises(InputError, match="the README has marks"):
-        tables.fill("no marks", {})
+        tables.fill("no marks", {"photos": ""})
+
+
+def test_tables_of_language_models(tables: ModuleType, tmp_path: Path) -> None:
+    common = {"data": "f", "commit": "0123456789", "hardware": {"processor": "Chip", "cores": 2}}
+    rows = [
+        {"model": "3-grams", "test_perplexity": 30.0, "val_perplexity": 29.0},
+        {"model": "gru", "test_perplexity": 20.125, "val_perplexity": 19.0,
+         "training": {"minutes": 9.6, "epochs": 5}},
+    ]  # fmt: skip
+    (tmp_path / "f-perplexity.json").write_text(json.dumps(common | {"rows": rows}))
+    assert tables.language_table(tmp_path).splitlines()[2:] == [
+        "| [f](results/f-perplexity.json) | gru | 20.12 | 19.00 | 10 min, 5 epochs |",
+        "| [f](results/f-perplexity.json) | 3-grams | 30.00 | 29.00 | – |",
+        "",
+        "Machine: Chip, 2 cores. Commit: 0123456.",
+    ]
+    gain = {"gain": -0.02, "gain_interval": [-0.03, 0.01], "gain_of_each_seed": [0.01, -0.05]}
+    record = common | {
+        "beam_size": 5,
+        "init_decoder": gain | {"plain": [0.5, 0.6], "started": [0.51, 0.55]},
+        "reranking": gain | {"plain": [0.5, 0.6], "reranked": [0.51, 0.55], "weight": -0.2},
+    }
+    (tmp_path / "f-language-help.json").write_text(json.dumps(record))
+    cells = "55.0 | 53.0 | -2.0 (-3.0 to +1.0) | +1.0, -5.0 |"
+    link = "[f](results/f-language-help.json)"
+    assert tables.help_table(tmp_path).splitlines()[2:] == [
+        f"| {link} | decoder begun with it | {cells}",
+        f"| {link} | its second opinion, weight -0.2 | {cells}",
+        "",
+        "Beams: 5. Machine: Chip, 2 cores. Commit: 0123456.",
+    ]

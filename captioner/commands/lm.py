@@ -3,14 +3,14 @@
 import importlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from captioner.commands import choose, finish, say
+from captioner.commands.sources import check_seed, choose_device, read_text
 from captioner.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,7 +81,6 @@ def _write(options: WriteOptions) -> int:
         raise InputError(
             "--temperature and --top-k must not be below 0; --top-p must be above 0 and at most 1"
         )
-    from captioner.commands.sources import check_seed, choose_device
     from captioner.language import LanguageModel
 
     check_seed(options.seed)
@@ -108,10 +107,10 @@ def _write(options: WriteOptions) -> int:
 
 
 def _score(options: ScoreOptions) -> int:
-    texts = [text for source in options.texts for text in _lines(source)]
+    lines = [line for source in options.texts for line in read_text(source).split("\n")]
+    texts = [line for line in lines if line.strip()]
     if not texts:
         raise InputError("which sentences? give some, or text files, or - for stdin")
-    from captioner.commands.sources import choose_device
     from captioner.language import LanguageModel
 
     model = LanguageModel.from_pretrained(options.model, choose_device(options.device))
@@ -130,29 +129,6 @@ def _score(options: ScoreOptions) -> int:
     if unknown:
         print(f"captioner: unknown to this model: {', '.join(unknown)}", file=sys.stderr)
     return 0
-
-
-def _lines(source: str) -> Iterator[str]:
-    """The sentence itself, or the lines of the file that it names, blank ones left out."""
-    from captioner.texts import read_lines
-
-    if source == "-":
-        try:
-            lines = sys.stdin.buffer.read().decode("utf-8").split("\n")
-        except UnicodeDecodeError as error:
-            raise InputError(f"stdin: no text in UTF-8 (byte {error.start})") from None
-    elif _is_file(source):
-        lines = read_lines(Path(source))
-    else:
-        lines = [source]
-    yield from (line.rstrip("\r") for line in lines if line.strip())
-
-
-def _is_file(source: str) -> bool:
-    try:
-        return Path(source).is_file()
-    except (OSError, ValueError):  # a sentence too long for a name
-        return False
 
 
 def _record(score: "TextScore") -> dict[str, str | float]:

@@ -1,5 +1,6 @@
-"""What a command works with: data, device, seed, and a language model's second opinion."""
+"""What a command works with: data, text, device, seed, and a language model's second opinion."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,27 @@ def find_data(name: str) -> Path:
         return prepare_scenes(folder, images=SCENES, seed=0)
     except OSError as error:
         raise InputError(f"{unwritable(folder, error)} by CAPTIONER_CACHE") from error
+
+
+def read_text(source: str) -> str:
+    """The text itself, or that of the file that it names, or of stdin where it is `-`.
+
+    Raises:
+        InputError: if file or stdin is no text.
+    """
+    from captioner.texts import read_lines
+
+    if source == "-":
+        try:
+            text = sys.stdin.buffer.read().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"stdin: no text in UTF-8 (byte {error.start})") from None
+        return text.replace("\r\n", "\n").removesuffix("\n")
+    try:
+        is_file = Path(source).is_file()
+    except (OSError, ValueError):  # a text too long for a name
+        is_file = False
+    return "\n".join(read_lines(Path(source))) if is_file else source
 
 
 def check_seed(seed: int) -> None:

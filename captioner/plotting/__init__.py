@@ -1,6 +1,27 @@
-"""Pictures: learning curves, and sheets of photos with their captions."""
+"""Pictures: learning curves, sheets of photos, and what goes on inside a language model."""
 
 from captioner.plotting.curves import CAPTIONER, LANGUAGE, Curve, plot_curves
+from captioner.plotting.gates import plot_gates
+from captioner.plotting.gradients import plot_gradients
+from captioner.plotting.next_words import next_words_html, plot_next_words, plot_next_words_html
 from captioner.plotting.sheet import SIDE, plot_sheet
+from captioner.plotting.text import plot_text, plot_text_html, text_html
+from captioner.plotting.tokens import visible
 
-__all__ = ["CAPTIONER", "LANGUAGE", "SIDE", "Curve", "plot_curves", "plot_sheet"]
+__all__ = [
+    "CAPTIONER",
+    "LANGUAGE",
+    "SIDE",
+    "Curve",
+    "next_words_html",
+    "plot_curves",
+    "plot_gates",
+    "plot_gradients",
+    "plot_next_words",
+    "plot_next_words_html",
+    "plot_sheet",
+    "plot_text",
+    "plot_text_html",
+    "text_html",
+    "visible",
+]

@@ -1,4 +1,4 @@
-"""Networks that read a whole text, forwards and backwards: deep, bidirectional, many-to-one."""
+"""Networks that read a whole text: as a bag of words, forwards, in both directions, deep."""
 
 from collections.abc import Sequence
 
@@ -31,6 +31,28 @@ def turn(words: PackedSequence) -> Int[Tensor, " M"]:
     length = (sizes.unsqueeze(1) > torch.arange(int(sizes[0]))).sum(dim=0)  # (N)
     begins = sizes.cumsum(dim=0) - sizes  # where in `data` step t begins, (T)
     return (begins[length[text] - 1 - time] + text).to(words.data.device)
+
+
+class Bag(nn.Module):
+    """Multinomial regression: which words a text has, in whatever order. No recurrence.
+
+        bag[v] = how often word v is said                    text -> vector    (T) -> (V)
+        scores = bag W + b                                   one-to-one        (V) -> (outputs)
+
+    Args:
+        num_words: Size of the vocabulary (V).
+        outputs: Scores to give.
+    """
+
+    def __init__(self, num_words: int, outputs: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(num_words, outputs)
+
+    def forward(self, texts: Sequence[Int[Tensor, " _"]]) -> Float[Tensor, "N outputs"]:
+        """Scores of each text."""
+        V = self.score.in_features
+        bags = torch.stack([torch.bincount(text, minlength=V) for text in texts])  # (N, V)
+        return self.score(bags.to(self.score.weight.dtype))
 
 
 class Layer(nn.Module):
@@ -164,7 +186,7 @@ class GapReader(nn.Module):
         self.score = nn.Linear(2 * hidden if bidirectional else hidden, num_words)
 
     def forward(self, texts: Sequence[Int[Tensor, " _"]]) -> Float[Tensor, "M V"]:
-        """Scores of each word between START and END, in the order of `pack(gaps(texts))`.
+        """Scores of each word between START and END, packed as they are.
 
         Raises:
             RuntimeError: if a text has no word between them.
@@ -178,8 +200,3 @@ class GapReader(nn.Module):
             h, _ = self.back(after._replace(data=self.embed(after.data)[mirror]))
             states.append(h.data[mirror])
         return self.score(torch.cat(states, dim=1))
-
-
-def gaps(texts: Sequence[Int[Tensor, " _"]]) -> list[Int[Tensor, " _"]]:
-    """The words that `GapReader` is asked for: all but START and END."""
-    return [text[1:-1] for text in texts]
