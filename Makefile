@@ -1,13 +1,14 @@
 # make demo      set everything up, train on drawn pictures, caption some that it never saw
 # make test      set everything up, run the tests
 # make check     style, types and tests
+# make notebooks run the notebooks at their real size and keep what they show (minutes)
 # make results   write the tables of the README anew from results/
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := runs/demo
 SCENES := data/scenes
 
-.PHONY: demo test check results clean
+.PHONY: demo test check notebooks results clean
 
 demo: .venv/installed
 	rm -rf $(DEMO)
@@ -27,6 +28,9 @@ check: .venv/tested
 	$(BIN)/mypy
 	$(BIN)/python results/tables.py --check
 	$(BIN)/python -m pytest -n 2
+
+notebooks: .venv/tested
+	$(BIN)/python tests/test_notebooks.py
 
 results: .venv/tested
 	$(BIN)/python results/tables.py
