@@ -7,7 +7,6 @@ python results/language.py help --help
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,13 @@ class KneserNey(smoothing.KneserNey):
         of_words = self._continuations(len(context) + 2).get(context, {})
         return of_words.get(word, 0), sum(of_words.values())
 
-    @cache  # noqa: B019 (lives as long as the program)
     def _continuations(self, order: int) -> dict[tuple[str, ...], Counter[str]]:
-        found: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-        for prefix, counts in self.counts[order].items():
-            found[prefix[1:]].update(word for word, count in counts.items() if count > 0)
-        return found
+        known = self.__dict__.setdefault("known", {})
+        if order not in known:
+            found = known[order] = defaultdict(Counter)
+            for prefix, counts in self.counts[order].items():
+                found[prefix[1:]].update(word for word, count in counts.items() if count > 0)
+        return known[order]
 
 
 class KneserNeyModel(InterpolatedLanguageModel):
@@ -112,11 +112,13 @@ def perplexity(data: str, models: tuple[Path, ...], output: Path, order: int | N
         ]
         for name in ("train", "val", "test")
     }
-    tried = [(n, discount) for n in ([order] if order else ORDERS) for discount in DISCOUNTS]
-    of_val = {
-        setting: ngram_perplexity(ngram_model(split["train"], *setting), split["val"])
-        for setting in tqdm(tried, desc="N-grams", unit="model", disable=None)
-    }
+    orders = [order] if order else ORDERS
+    of_val: dict[tuple[int, float], float] = {}
+    for n in tqdm(orders, desc="N-grams", unit="order", disable=None):
+        ngrams = ngram_model(split["train"], n, DISCOUNTS[0])
+        for discount in DISCOUNTS:
+            ngrams.estimator.discount = discount
+            of_val[n, discount] = ngram_perplexity(ngrams, split["val"])
     best = min(of_val, key=of_val.__getitem__)
     rows = [
         {
@@ -139,7 +141,9 @@ def perplexity(data: str, models: tuple[Path, ...], output: Path, order: int | N
         "lines": {name: len(lines) for name, lines in split.items()},
         "words": len(vocabulary),
         "rows": rows,
-        "ngrams_tried_on_val": {f"{n}, {discount}": of_val[n, discount] for n, discount in tried},
+        "ngrams_tried_on_val": {
+            f"{n}, {discount}": value for (n, discount), value in of_val.items()
+        },
         **provenance(seed=0),
     }
     write_json(output, record)
