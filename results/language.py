@@ -49,6 +49,14 @@ class KneserNeyModel(InterpolatedLanguageModel):
 
     def __init__(self, order: int, discount: float) -> None:
         super().__init__(KneserNey, order, params={"discount": discount, "order": order})
+        self.known: dict[tuple[float, str, tuple[str, ...]], float] = {}
+
+    def unmasked_score(self, word: str, context: tuple[str, ...] = ()) -> float:
+        """Probability of a word; each is worked out once, also on the way to longer contexts."""
+        key = (self.estimator.discount, word, context)
+        if key not in self.known:
+            self.known[key] = super().unmasked_score(word, context)
+        return self.known[key]
 
 
 def beginning(order: int) -> list[str]:
