@@ -1,4 +1,4 @@
-"""`python -m captioner.reading`: the four shapes of input and output, in one table."""
+"""`python -m captioner.reading`: an example of each shape of input and output, in one table."""
 
 import statistics
 from collections.abc import Sequence
@@ -12,25 +12,24 @@ from captioner.commands.sources import check_seed
 from captioner.config import Cell, Recipe
 
 SEEDS = 3
-"""Networks of each kind that are trained; the table gives their mean and their range."""
+"""Networks trained for each line; the table gives their mean and their range."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """One-to-one, one-to-many, many-to-one, many-to-many: learn an example of each shape of input
-    and output from the captions of drawn scenes, and see where reading in both directions helps.
-    """
+    """One-to-one, one-to-many, many-to-one, many-to-many: learn an example of each from captions of
+    drawn scenes, and see where it helps to read in both directions, and where it does not."""
 
     cell: Cell = "gru"
-    """Recurrent cell where the table does not compare all three."""
+    """Recurrent cell, where the table does not compare all three."""
     layers: int = 2
-    """Layers of the deep networks."""
-    epochs: int = 6
+    """Layers of the deep networks; with 1 there are none."""
+    epochs: int = 4
     """Times that every caption is seen."""
-    scenes: int = 1600
-    """Scenes whose captions are learned from and tested on; nothing is drawn."""
+    scenes: int = 900
+    """Scenes, over all splits, that the captions are of; no picture is drawn."""
     seed: int = 0
-    """Of the first of three networks of each kind; same seed, same numbers."""
+    """Of the first network of each line; same seed, same numbers."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -44,40 +43,51 @@ def _compare(options: Options) -> int:
         layers=options.layers,
         embedding=32,
         hidden=48,
-        learning_rate=1e-2,
+        learning_rate=3e-2,
         warmup=20,
         epochs=options.epochs,
         clip_norm=1.0,
     )
     check_recipe(recipe)
-    check_seed(options.seed + SEEDS - 1)
+    check_seed(options.seed)
+    import torch
     from tqdm import tqdm
 
     from captioner.reading.learning import learn
     from captioner.reading.shapes import list_examples
 
+    torch.set_num_threads(1)  # in networks so small several would wait for one another
     examples = list_examples(options.scenes, recipe)
     shown: list[str] = []
-    say(f"{'shape':<13} {'asked':<24} {'network':<24} {'blind':>5} {'right':>6}   of {SEEDS} seeds")
+    say(_line("shape", "question", "network", "blind", "right", f"of {SEEDS} seeds"))
     with tqdm(total=SEEDS * len(examples), unit="network", disable=None) as bar:
         for example in examples:
             scores = []
             for seed in range(options.seed, options.seed + SEEDS):
-                bar.set_description(f"{example.shape}, {example.network}")
                 score, answers = learn(example, recipe, seed)
                 scores.append(score)
                 bar.update()
             shown += answers
-            for asked, guess, right in zip(
-                example.asked, example.guesses, zip(*scores, strict=True), strict=True
-            ):
+            for number, question in enumerate(example.questions):
+                right = [score[number] for score in scores]
                 with tqdm.external_write_mode():
                     say(
-                        f"{example.shape:<13} {asked:<24} {example.network:<24} {guess:>5.0%} "
-                        f"{statistics.mean(right):>6.1%}   {min(right):.1%} to {max(right):.1%}"
+                        _line(
+                            example.shape,
+                            question,
+                            example.network,
+                            f"{example.blind[number]:.0%}",
+                            f"{statistics.mean(right):.0%}",
+                            f"{min(right):.0%} to {max(right):.0%}",
+                        )
                     )
-    say("\n".join(["", "captions from facts, never seen in training:", *shown[-3:]]))
+    say("\nblind: right without a look, by the commonest answer or the caption of another scene")
+    say("\n".join(["\ncaptions from facts, of scenes that no network learned from:", *shown]))
     return 0
+
+
+def _line(shape: str, question: str, network: str, blind: str, right: str, spread: str) -> str:
+    return f"{shape:<13} {question:<24} {network:<24} {blind:>5} {right:>6}  {spread}"
 
 
 if __name__ == "__main__":

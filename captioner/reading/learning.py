@@ -21,11 +21,11 @@ class Example:
 
     shape: str
     """one-to-one, one-to-many, many-to-one or many-to-many."""
-    asked: tuple[str, ...]
+    questions: tuple[str, ...]
     """The questions; each is a line of the table."""
     network: str
-    guesses: tuple[float, ...]
-    """For each question, how often a blind guess is right."""
+    blind: tuple[float, ...]
+    """For each question, how often one is right who has not looked."""
     num: int
     """Rows to learn from."""
     make: Callable[[], nn.Module]
@@ -38,7 +38,7 @@ class Example:
 
 
 def learn(example: Example, recipe: Recipe, seed: int) -> tuple[Sequence[float], list[str]]:
-    """Train one network; its score, and some of its answers.
+    """Train one network; its score, and some of its answers in words.
 
     `captioner.training.fit` would keep a folder with checkpoints and the best weights of each of
     these networks, which learn for seconds; optimiser and learning rates are the same.
@@ -65,7 +65,7 @@ class Task:
     """Questions about texts, or about each word of them."""
 
     shape: str
-    asked: tuple[str, ...]
+    questions: tuple[str, ...]
     """The questions (Q)."""
     num_answers: int
     """To each of them (A)."""
@@ -88,7 +88,7 @@ class Task:
             make: Makes one of so many outputs (Q A).
             ask: What it says of texts: (N, Q A), or (M, Q A).
         """
-        Q, A = len(self.asked), self.num_answers
+        Q, A = len(self.questions), self.num_answers
         (texts, answers), (test_texts, test_answers) = self.train, self.test
         truth = self.join(test_answers)  # (N, Q)
 
@@ -105,9 +105,9 @@ class Task:
 
         return Example(
             shape=self.shape,
-            asked=self.asked,
+            questions=self.questions,
             network=network,
-            guesses=share(self.join(answers).mode(dim=0).values),
+            blind=share(self.join(answers).mode(dim=0).values),
             num=len(texts),
             make=lambda: make(Q * A),
             loss=loss,

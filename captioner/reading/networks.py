@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from captioner.cells import from_torch, make_cell
 
 
-def pack(texts: Sequence[Int[Tensor, " _"]]) -> PackedSequence:
+def pack(texts: Sequence[Int[Tensor, "_ ..."]]) -> PackedSequence:
     """Texts of different lengths as one batch without padding; `data` holds the M real words."""
     return pack_sequence(list(texts), enforce_sorted=False)
 
@@ -34,25 +34,28 @@ def turn(words: PackedSequence) -> Int[Tensor, " M"]:
 
 
 class Bag(nn.Module):
-    """Multinomial regression: which words a text has, in whatever order. No recurrence.
+    """Which words a text has, in whatever order; no recurrence.
 
         bag[v] = how often word v is said                    text -> vector    (T) -> (V)
-        scores = bag W + b                                   one-to-one        (V) -> (outputs)
+        h      = tanh(bag W1 + b1)                                             (V) -> (H)
+        scores = h W2 + b2                                   one-to-one        (H) -> (outputs)
 
     Args:
         num_words: Size of the vocabulary (V).
         outputs: Scores to give.
+        hidden: Size of the hidden layer (H).
     """
 
-    def __init__(self, num_words: int, outputs: int) -> None:
+    def __init__(self, num_words: int, outputs: int, *, hidden: int) -> None:
         super().__init__()
-        self.score = nn.Linear(num_words, outputs)
+        self.hide = nn.Linear(num_words, hidden)
+        self.score = nn.Linear(hidden, outputs)
 
     def forward(self, texts: Sequence[Int[Tensor, " _"]]) -> Float[Tensor, "N outputs"]:
         """Scores of each text."""
-        V = self.score.in_features
+        V = self.hide.in_features
         bags = torch.stack([torch.bincount(text, minlength=V) for text in texts])  # (N, V)
-        return self.score(bags.to(self.score.weight.dtype))
+        return self.score(self.hide(bags.to(self.hide.weight.dtype)).tanh())
 
 
 class Layer(nn.Module):
@@ -63,8 +66,8 @@ class Layer(nn.Module):
         h_t = [f_t; b_t]                  what stands before t, t itself, what stands after
 
     Bidirectional networks: Schuster & Paliwal 1997 (IEEE Transactions on Signal Processing 45(11),
-    section III); with LSTM cells Graves 2012 (Supervised Sequence Labelling with Recurrent Neural
-    Networks, section 3.2.4). They are two networks that never meet: each has weights of its own.
+    its first part); with LSTM cells: Graves 2012 (Supervised Sequence Labelling with Recurrent
+    Neural Networks, section 3.2.4). Two networks that do not meet: each has weights of its own.
 
     Args:
         cell: rnn, gru or lstm.
@@ -100,8 +103,8 @@ class Reader(nn.Module):
         many-to-many:  scores_t = h_t W + b               of the highest layer (F) -> (outputs)
 
     F = H where it reads forwards alone, 2 H where in both directions. Deep: Graves et al. 2013
-    (arXiv:1303.5778, eq. 11); deep and bidirectional: eq. 12 and Irsoy & Cardie 2014 (EMNLP,
-    section 3.3).
+    (arXiv:1303.5778, section 2); deep and bidirectional: there too, and Irsoy & Cardie 2014
+    (Opinion mining with deep recurrent neural networks, EMNLP, section 3).
 
     Args:
         cell: rnn, gru or lstm.

@@ -8,11 +8,8 @@
 Karpathy 2015 (The Unreasonable Effectiveness of Recurrent Neural Networks).
 """
 
-import random
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -24,90 +21,66 @@ from captioner.config import DecoderConfig, Recipe
 from captioner.data import CaptionData
 from captioner.decoder import PooledDecoder
 from captioner.losses import softmax_loss
-from captioner.reading.learning import Example, Task, Texts
-from captioner.reading.networks import Bag, GapReader, Reader, pack
-from captioner.scenes import describe_scenes, judge_captions, split_sizes
-from captioner.scenes.judge import COLOURS, parse_caption
+from captioner.reading.learning import Example
+from captioner.reading.networks import Bag, GapReader, Reader
+from captioner.reading.questions import (
+    Scenes,
+    ask_background,
+    ask_colours_around,
+    ask_first_and_last,
+    ask_left_out,
+    list_facts,
+)
+from captioner.scenes import judge_captions
 from captioner.search import greedy_search
-from captioner.vocabulary import Vocabulary
 
-PAGE = 3
-"""Captions on a page, each of another scene."""
 SHOWN = 3
-"""Answers of a network that are shown."""
-SHADES = sorted({*COLOURS.values()})
-
-Facts = dict[str, Any]
+"""Captions that are shown."""
 
 
-class Scenes:
-    """The captions of drawn scenes and what these show.
-
-    Args:
-        number: Of scenes, over all splits; val is not used.
+def list_examples(number: int, recipe: Recipe) -> list[Example]:
+    """Those of all four shapes, on so many drawn scenes.
 
     Raises:
-        InputError: if they are too few for splits.
+        InputError: if these are too few.
     """
-
-    def __init__(self, number: int) -> None:
-        sizes = split_sizes(number)
-        described = {split: [*describe_scenes(split, sizes[split])] for split in ("train", "test")}
-        self.captions = {split: [said for said, _ in part] for split, part in described.items()}
-        self.facts = {split: [facts for _, facts in part] for split, part in described.items()}
-        every = [caption for said in self.captions["train"] for caption in said]
-        self.vocabulary = Vocabulary.of(every, min_count=1)
-
-    def one_each(self, split: str) -> list[str]:
-        """A caption of each scene."""
-        rng = random.Random(split)
-        return [rng.choice(said) for said in self.captions[split]]
-
-    def encode(self, captions: Sequence[str]) -> Texts:
-        """Each from START to END."""
-        return [torch.tensor(self.vocabulary.encode(caption)) for caption in captions]
-
-
-def one_to_one(scenes: Scenes) -> list[Example]:
-    """Bag of words -> background: no word is read before another, and none needs to be.
-
-    Of the first and last colours of a page the bag knows only which there are, not their order.
-    """
-    names = sorted({facts["background"] for facts in scenes.facts["train"]})
-    train, test = (
-        (
-            scenes.encode(scenes.one_each(split)),
-            [torch.tensor([names.index(facts["background"])]) for facts in scenes.facts[split]],
-        )
-        for split in ("train", "test")
-    )
-    background = Task("one-to-one", ("background of a caption",), len(names), train, test)
-    V = len(scenes.vocabulary)
+    scenes = Scenes(number)
     return [
-        task.example("bag of words", lambda outputs: Bag(V, outputs))
-        for task in (background, about_pages(scenes, "one-to-one"))
+        *one_to_one(scenes, recipe),
+        one_to_many(scenes, recipe),
+        *many_to_one(scenes, recipe),
+        *many_to_many(scenes, recipe),
     ]
 
 
-def list_facts(facts: Facts) -> list[str]:
-    """What a scene shows, fact by fact.
+def list_ways(recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """How a network can read: forwards, in both directions, and that with several layers.
 
-    >>> list_facts({"background": "sea", "relation": None,
-    ...             "things": [{"kind": "boat", "colour": "red", "count": 2}]})
-    ['background sea', 'relation None', 'thing 1 boat', 'thing 1 red', 'thing 1 times 2']
+    Forwards, its state is as wide as the other's two together (2 H), so that it is no smaller.
     """
-    found = [f"{name} {facts[name]}" for name in ("background", "relation")]
-    for place, thing in enumerate(facts["things"], start=1):
-        found += [f"thing {place} {thing['kind']}", f"thing {place} {thing['colour']}"]
-        found += [f"thing {place} times {thing['count']}"]
-    return found
+    H = recipe.hidden
+    both: dict[str, Any] = {"embedding": recipe.embedding, "hidden": H, "bidirectional": True}
+    ways = {"forwards": {"embedding": recipe.embedding, "hidden": 2 * H}, "both ways": both}
+    if recipe.layers > 1:
+        ways[f"both ways, {recipe.layers} layers"] = {**both, "layers": recipe.layers}
+    return ways
 
 
-def one_to_many(scenes: Scenes, recipe: Recipe) -> list[Example]:
-    """Facts of a scene, a vector of noughts and ones -> its caption: the captioner's own decoder.
+def one_to_one(scenes: Scenes, recipe: Recipe) -> list[Example]:
+    """A bag of words, a vector -> the background: which words are said tells it, not their order.
+
+    Of the colours on a page the bag knows which there are; which is the first it must guess.
+    """
+    tasks = ask_background(scenes, "one-to-one"), ask_first_and_last(scenes, "one-to-one")
+    make = partial(Bag, len(scenes.vocabulary), hidden=recipe.hidden)
+    return [task.example("bag of words", make) for task in tasks]
+
+
+def one_to_many(scenes: Scenes, recipe: Recipe) -> Example:
+    """Facts of a scene, a vector of noughts and ones -> its caption, by the captioner's decoder.
 
     It is judged as a captioner is: are the things that it names there, have they these colours?
-    A blind guess is the caption of another scene.
+    Half the test scenes have a colour or a relation of things that no training scene has.
     """
     known = sorted({fact for facts in scenes.facts["train"] for fact in list_facts(facts)})
     vectors = {
@@ -143,110 +116,52 @@ def one_to_many(scenes: Scenes, recipe: Recipe) -> list[Example]:
         return [f"{', '.join(list_facts(facts))} -> {caption}" for facts, caption in told][:SHOWN]
 
     said = scenes.one_each("test")
-    return [
-        Example(
-            shape="one-to-many",
-            asked=("caption: true things", "caption: true colours"),
-            network=f"{recipe.cell} decoder",
-            guesses=judge(said[1:] + said[:1]),
-            num=len(data),
-            make=lambda: PooledDecoder(config, len(vocabulary)),
-            loss=loss,
-            score=lambda decoder: judge(write(decoder)),
-            show=show,
-        )
-    ]
-
-
-def about_pages(scenes: Scenes, shape: str) -> Task:
-    """Captions of `PAGE` scenes, one after the other: whose colours are named first, and last?
-
-    A page of two dozen words, so that what stands at its beginning is long past at its end.
-    """
-
-    def write_pages(split: str) -> tuple[Texts, Texts]:
-        rng = random.Random(split)
-        pages, answers = [], []
-        while len(pages) < len(scenes.captions[split]):
-            page = [rng.choice(said) for said in rng.sample(scenes.captions[split], PAGE)]
-            colours = [c for caption in page for _, cs in parse_caption(caption)[0] for c in cs]
-            if colours:
-                pages.append(torch.cat(scenes.encode(page)))
-                answers.append(torch.tensor([SHADES.index(colours[0]), SHADES.index(colours[-1])]))
-        return pages, answers
-
-    asked = ("first colour on a page", "last colour on a page")
-    return Task(shape, asked, len(SHADES), write_pages("train"), write_pages("test"))
+    return Example(
+        shape="one-to-many",
+        questions=("caption: true things", "caption: true colours"),
+        network=f"{recipe.cell} decoder",
+        blind=judge(said[1:] + said[:1]),
+        num=len(data),
+        make=lambda: PooledDecoder(config, len(vocabulary)),
+        loss=loss,
+        score=lambda decoder: judge(write(decoder)),
+        show=show,
+    )
 
 
 def many_to_one(scenes: Scenes, recipe: Recipe) -> list[Example]:
-    """The first and the last colour of a page, by each cell, forwards and in both directions.
+    """The first and the last colour on a page, by each cell, forwards and in both directions.
 
-    Forwards, the first colour must be carried past all that follows; backwards, it has only just
-    been read. The last colour has only just been read forwards, so there backwards adds little.
+    Here reading backwards helps with the first colour: forwards it must be carried past all that
+    follows, backwards it has only just been read. With the last colour it helps little or nothing.
     """
-    task = about_pages(scenes, "many-to-one")
+    task = ask_first_and_last(scenes, "many-to-one")
+    V = len(scenes.vocabulary)
     return [
-        task.example(f"{cell} {way}", partial(Reader, cell, len(scenes.vocabulary), **sizes))
+        task.example(f"{cell} {way}", partial(Reader, cell, V, **sizes))
         for cell in CELLS
-        for way, sizes in ways(replace(recipe, layers=1)).items()
+        for way, sizes in list_ways(replace(recipe, layers=1)).items()
     ]
-
-
-def ways(recipe: Recipe) -> dict[str, dict[str, Any]]:
-    """How a text can be read: forwards, in both directions, and that with several layers."""
-    sizes: dict[str, Any] = {"embedding": recipe.embedding, "hidden": recipe.hidden}
-    found = {"forwards": sizes, "both ways": sizes | {"bidirectional": True}}
-    if recipe.layers > 1:
-        deep = {"bidirectional": True, "layers": recipe.layers}
-        found[f"both ways, {recipe.layers} layers"] = sizes | deep
-    return found
 
 
 def many_to_many(scenes: Scenes, recipe: Recipe) -> list[Example]:
-    """For each word of a caption: the colours said last and next, and, left out, the word itself.
+    """The colours before and after each word of a caption, and the word itself, left out.
 
-    The last colour so far is known forwards; the next one, and what a gap wants, stand ahead.
+    Here reading backwards helps with what stands ahead, the next colour and what a gap wants; of
+    the last colour so far there is nothing more to know. More layers hardly help: they could learn
+    more, but captions so plain and so few do not teach more.
     """
-    V = len(scenes.vocabulary)
-    texts = {split: scenes.encode(scenes.one_each(split)) for split in ("train", "test")}
-
-    def task(asked: tuple[str, ...], num_answers: int, answer: Callable[[Tensor], Tensor]) -> Task:
-        train, test = ((part, [answer(text) for text in part]) for part in texts.values())
-        join = lambda answers: pack(answers).data  # noqa: E731
-        return Task("many-to-many", asked, num_answers, train, test, join)
-
-    shade = torch.tensor([SHADES.index(COLOURS[w]) + 1 if w in COLOURS else 0
-                          for w in scenes.vocabulary.words])  # fmt: skip
-
-    def around(text: Tensor) -> Tensor:
-        so_far = list(accumulate(shade[text].tolist(), lambda last, new: new or last))
-        ahead = list(accumulate(shade[text.flip(0)].tolist(), lambda last, new: new or last))
-        return torch.tensor([so_far, [*ahead[-2::-1], 0]]).T  # (T, 2)
-
-    colours = task(("last colour so far", "next colour"), len(SHADES) + 1, around)
-    left_out = task(("left-out word",), V, lambda text: text[1:-1].unsqueeze(1))
+    colours = ask_colours_around(scenes, "many-to-many")
+    left_out = ask_left_out(scenes, "many-to-many")
+    cell, V = recipe.cell, len(scenes.vocabulary)
+    ways = list_ways(recipe).items()
     return [
-        colours.example(
-            f"{recipe.cell} {way}", partial(Reader, recipe.cell, V, **sizes), Reader.label
-        )
-        for way, sizes in ways(recipe).items()
-    ] + [
-        left_out.example(f"{recipe.cell} {way}", partial(GapReader, recipe.cell, **sizes))
-        for way, sizes in ways(recipe).items()
-    ]
-
-
-def list_examples(number: int, recipe: Recipe) -> list[Example]:
-    """Those of all four shapes, on so many drawn scenes.
-
-    Raises:
-        InputError: if these are too few.
-    """
-    scenes = Scenes(number)
-    return [
-        *one_to_one(scenes),
-        *one_to_many(scenes, recipe),
-        *many_to_one(scenes, recipe),
-        *many_to_many(scenes, recipe),
+        *(
+            colours.example(f"{cell} {way}", partial(Reader, cell, V, **sizes), Reader.label)
+            for way, sizes in ways
+        ),
+        *(
+            left_out.example(f"{cell} {way}", partial(GapReader, cell, **sizes))
+            for way, sizes in ways
+        ),
     ]
