@@ -1,6 +1,6 @@
 """A second opinion on the captions of a beam: a language model's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from captioner.language import LanguageModel
@@ -27,15 +27,19 @@ class Reranker:
 
     model: LanguageModel
     weight: float
+    known: dict[str, float] = field(default_factory=dict)
+    """What it has said of texts already; several can share it."""
 
     def __call__(self, found: "list[list[Caption]]") -> "list[list[Caption]]":
         """The captions of each photo, the best first; their `log_prob` stay the captioner's."""
-        texts = sorted({caption.caption for of_photo in found for caption in of_photo})
-        opinions = dict(zip(texts, self.model.score(texts), strict=True))
+        texts = {caption.caption for of_photo in found for caption in of_photo}
+        new = sorted(texts - self.known.keys())
+        for score in self.model.score(new):
+            self.known[score.text] = score.log_prob
 
         def value(caption: "Caption") -> float:
             words = len(tokenise(caption.caption)) + 1  # and END
-            log_prob = caption.log_prob + self.weight * opinions[caption.caption].log_prob
+            log_prob = caption.log_prob + self.weight * self.known[caption.caption]
             return log_prob / words
 
         return [sorted(of_photo, key=value, reverse=True) for of_photo in found]

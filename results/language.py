@@ -194,13 +194,15 @@ def help_captioner(
     photos = dataset.split("val")
     scorer = CiderD([[" ".join(tokenise(c)) for c in photo.captions] for photo in photos])
 
+    known: dict[str, float] = {}
+
     def scores_of(folder: Path, weights: Sequence[float]) -> np.ndarray:
         captioner = Captioner.from_pretrained(folder)
         _, maps = with_maps(dataset_cache(dataset, captioner.encoder), photos, False, "Features")
         beams = captioner.search(torch.from_numpy(maps).float(), beam_size, beam_size)
         found = [
             scorer.score([" ".join(tokenise(of_photo[0].caption)) for of_photo in chosen])
-            for chosen in (Reranker(opinion, weight)(beams) for weight in weights)
+            for chosen in (Reranker(opinion, weight, known)(beams) for weight in weights)
         ]
         return np.stack(found)  # (weights, photos)
 
