@@ -39,7 +39,7 @@ class CaptionOptions:
     """Also make a picture sheet: a PNG with the photos and their captions under them."""
     lm: Path | None = None
     """Language model (of `captioner lm train`) that sorts the captions of each beam anew."""
-    lm_weight: float = 0.2
+    lm_weight: float = 0.1
     """How much its opinion counts; below 0, what is often said of any photo counts against it."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""

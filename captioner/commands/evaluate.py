@@ -43,7 +43,7 @@ class EvaluateOptions:
     """Leave out photos and captions that cannot be used, rather than refuse the data set."""
     lm: Path | None = None
     """Language model (of `captioner lm train`) that sorts the captions of each beam anew."""
-    lm_weight: float = 0.2
+    lm_weight: float = 0.1
     """How much its opinion counts; below 0, what is often said of any photo counts against it."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
