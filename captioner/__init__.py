@@ -14,9 +14,10 @@ __version__ = "0.1.0"
 
 # Imported when they are first used: torch takes seconds, and `--help` needs none of it.
 _PUBLIC = {
-    "Caption": "captioner.model",
+    "Caption": "captioner.streaming",
     "Captioner": "captioner.model",
     "InputError": "captioner.errors",
+    "SearchConfig": "captioner.config",
     "Vocabulary": "captioner.vocabulary",
     "read_dataset": "captioner.datasets",
     "score_captions": "captioner.metrics",

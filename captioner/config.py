@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Cell = Literal["rnn", "gru", "lstm"]
+Kind = Literal["pooled", "attention"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ class DecoderConfig:
     never along time."""
     features: int = 512
     """Size of the photo's features (D)."""
+    kind: Kind = "pooled"
+    """pooled: sees the photo once. attention: looks at its places anew at every word."""
+    attention: int = 512
+    """Size of a key (A), where the decoder attends to places."""
+    attention_penalty: float = 1.0
+    """Weight of the wish that every place be looked at alike over a caption."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,72 @@ class LanguageConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     running: bool = False
     """Whether each line goes on where the last one ended, as in a book; captions stand alone."""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a caption is looked for, and what it must be like.
+
+    Raises:
+        ValueError: if settings make no sense, alone or together.
+    """
+
+    beam_size: int = 3
+    """Beams of the search; 1 is greedy. With `must`, so many for each set of its words."""
+    num_captions: int = 1
+    """Captions per photo: at most as many as there are beams; any number of sampled ones."""
+    max_words: int = 20
+    """A caption ends after so many words at the latest."""
+    min_words: int = 1
+    """It has so many words at least."""
+    length_penalty: float = 1.0
+    """Captions are compared by log-probability / words ** this: 0 favours short ones, 1 is the mean
+    of their words."""
+    no_repeat: int = 0
+    """No so many words in a row are said twice; 0 lets them be."""
+    must: tuple[str, ...] = ()
+    """Words that the caption must have, four at most."""
+    must_not: tuple[str, ...] = ()
+    """Words that it must not have."""
+    groups: int = 1
+    """Groups of beams that keep apart from one another, so that several captions differ more."""
+    diversity: float = 0.5
+    """How much it counts against a word that another group says at the same place, in nats."""
+    sample: bool = False
+    """Draw each word by lot, in place of beams."""
+    temperature: float = 1.0
+    """Of sampling: below 1 the likely words become likelier; 0 always takes the likeliest."""
+    top_k: int = 0
+    """Of sampling: only among so many likeliest words; 0 for all."""
+    top_p: float = 1.0
+    """Of sampling: only among the fewest likeliest words with this share of the chance."""
+    seed: int = 0
+    """Of what is drawn by lot: same seed, same captions."""
+
+    def __post_init__(self) -> None:
+        for name in ("beam_size", "num_captions", "max_words", "min_words", "groups"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
+        for name in ("no_repeat", "diversity", "temperature", "top_k"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} {getattr(self, name)} must not be below 0")
+        both = sorted({*self.must} & {*self.must_not})
+        lot = (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0)
+        wrong = {
+            "top_p must be above 0 and at most 1": not 0 < self.top_p <= 1,
+            "seed must be from 0 to 2**64 - 1": not 0 <= self.seed < 2**64,
+            "length_penalty must be a number": not abs(self.length_penalty) < float("inf"),
+            "min_words must not be above max_words": self.min_words > self.max_words,
+            f"must and must_not both have {', '.join(both)}": both,
+            "groups must divide beam_size": self.beam_size % self.groups,
+            "groups do not go together with must": self.groups > 1 and self.must,
+            "groups do not go together with sample": self.groups > 1 and self.sample,
+            "must does not go together with sample": self.must and self.sample,
+            "temperature, top_k and top_p are for sample": lot and not self.sample,
+        }
+        for message, found in wrong.items():
+            if found:
+                raise ValueError(message)
 
 
 @dataclass(frozen=True)
@@ -127,6 +200,13 @@ class Recipe:
 @dataclass(frozen=True)
 class TrainConfig(Recipe):
     """How a captioner is trained."""
+
+    decoder: Kind = "pooled"
+    """pooled: sees the photo once. attention: looks at its places anew at every word."""
+    attention: int = 512
+    """Size of a key (A), where the decoder attends to places."""
+    attention_penalty: float = 1.0
+    """Weight of the wish that every place be looked at alike over a caption."""
 
     backbone: str = "tf_efficientnet_lite2"
     """CNN, by its name in timm. tf_efficientnet_lite0, 1 and 2 need no download."""

@@ -14,22 +14,28 @@ from captioner.vocabulary import END, PAD, START, Vocabulary
 
 @dataclass(frozen=True)
 class Batch:
-    """N captions, with the pooled map of each one's photo; real words alone.
+    """N captions and the features of their P photos; real words alone.
 
     Args:
-        maps: One row per caption; of no width where there is no photo.
+        features: Each photo's once, however many of its captions are here; of no width where there
+            is no photo.
+        photo: The row of each caption's photo.
         words: Captions from START on, END left off.
         targets: The same captions from the first word on, END included.
     """
 
-    maps: Float[Tensor, "N C"]
+    features: Float[Tensor, "P ..."]
+    photo: Int[Tensor, " N"]
     words: PackedSequence
     targets: PackedSequence
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
         words, targets = (packed.to(device) for packed in (self.words, self.targets))  # type: ignore[arg-type]
-        return Batch(self.maps.to(device), words, targets)
+        return Batch(self.features.to(device), self.photo.to(device), words, targets)
+
+    def __len__(self) -> int:
+        return len(self.photo)
 
 
 class CaptionData:
@@ -37,14 +43,21 @@ class CaptionData:
 
     Args:
         captions: Those of each photo.
-        maps: The pooled map of each photo (P, C); may be fp16 and memory-mapped.
+        features: Of each photo (P, D) or (P, L, D); may be fp16.
         vocabulary: Gives the words their indices.
+        together: Put all captions of a photo into one batch, so that its features are computed
+            upon once for all of them.
     """
 
     def __init__(
-        self, captions: Sequence[Sequence[str]], maps: np.ndarray, vocabulary: Vocabulary
+        self,
+        captions: Sequence[Sequence[str]],
+        features: np.ndarray,
+        vocabulary: Vocabulary,
+        together: bool = False,
     ) -> None:
-        self.maps = maps
+        self.features = features
+        self.together = together
         encoded = [
             (photo, vocabulary.encode(caption))
             for photo, of_photo in enumerate(captions)
@@ -67,8 +80,9 @@ class CaptionData:
             pack_padded_sequence(part, lengths, batch_first=True, enforce_sorted=False)
             for part in (words[:, :-1], words[:, 1:])
         )
-        maps = torch.from_numpy(self.maps[self.photo[rows].numpy()]).float()
-        return Batch(maps, packed, targets)
+        photos, photo = self.photo[rows].unique(return_inverse=True)
+        features = torch.from_numpy(self.features[photos.numpy()]).float()
+        return Batch(features, photo, packed, targets)
 
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Batch]:
         """One epoch of batches, in an order that seed and epoch alone decide.
@@ -81,6 +95,9 @@ class CaptionData:
         """
         generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
         order = torch.randperm(len(self), generator=generator)
+        if self.together:  # photos in random order, the captions of each side by side
+            rank = torch.randperm(len(self.features), generator=generator)
+            order = order[rank[self.photo[order]].argsort(stable=True)]
         for rows in order.split(size)[skip:]:
             yield self.batch(rows)
 
@@ -145,4 +162,4 @@ class RunningText:
                 pack_padded_sequence(part[:, steps], lengths, batch_first=True)
                 for part in (inputs, targets)
             )
-            yield Batch(torch.empty(pieces, 0), words, following)
+            yield Batch(torch.empty(pieces, 0), torch.arange(pieces), words, following)

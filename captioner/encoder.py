@@ -92,6 +92,12 @@ class Encoder(nn.Module):
             columns += [summary[:, :, :height, :width] for summary in summaries]
         return places_of(self.backbone, torch.cat(columns, dim=1))
 
+    def count_places(self) -> int:
+        """How many places (L) the CNN tells of."""
+        size = self.config.preprocessing.size
+        with torch.inference_mode():
+            return self.see(self.mean.new_zeros(1, 3, size, size)).shape[1]
+
     def project(self, maps: Float[Tensor, "*N C"]) -> Float[Tensor, "*N D"]:
         """Bring C channels to D features."""
         return (maps - self.mean) @ self.components

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-from tqdm import tqdm
+from tqdm import trange
 
+from captioner.config import SearchConfig
 from captioner.datasets import Photo, PhotoSet
+from captioner.ensemble import Ensemble
 from captioner.errors import InputError
 from captioner.features import dataset_cache, with_maps
 from captioner.files import read_json, write_json
@@ -23,12 +25,12 @@ JUDGED = {"background", "things", "held_out"}
 
 
 def evaluate(
-    captioner: Captioner,
+    captioner: Captioner | Ensemble,
     dataset: PhotoSet,
     split: str,
     *,
     limit: int | None = None,
-    beam_size: int = 3,
+    search: SearchConfig | None = None,
     skip_bad: bool = False,
     seed: int = 0,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -39,7 +41,7 @@ def evaluate(
         dataset: With the photos of its splits.
         split: Which one.
         limit: So many photos at most, the first ones.
-        beam_size: Beams of the search.
+        search: How captions are looked for.
         skip_bad: Leave photos out that cannot be read.
         seed: Of the bootstrap.
 
@@ -52,14 +54,14 @@ def evaluate(
     """
     photos: Sequence[Photo] = dataset.split(split)[:limit]
     began = time.perf_counter()
-    cache = dataset_cache(dataset, captioner.encoder)
+    cache = dataset_cache(dataset, captioner.encoder, captioner.places)
     photos, maps = with_maps(cache, photos, skip_bad, "Features")
     looked = time.perf_counter()
-    device = captioner.decoder.embed.weight.device
-    captions = []
-    parts = torch.from_numpy(maps).float().split(BATCH)
-    for part in tqdm(parts, desc="Captions", unit="batch", delay=2, disable=None):
-        captions += [found[0].caption for found in captioner.search(part.to(device), beam_size)]
+    search = search or SearchConfig()
+    captions: list[str] = []
+    for first in trange(0, len(maps), BATCH, desc="Captions", unit="batch", delay=2, disable=None):
+        features = captioner.features(maps[first : first + BATCH])
+        captions += [found[0].caption for found in captioner.search(features, search, first)]
     searched = time.perf_counter()
 
     words = [" ".join(tokenise(caption)) for caption in captions]
@@ -75,7 +77,8 @@ def evaluate(
         "split": split,
         "photos": len(photos),
         "references": sum(len(of_photo) for of_photo in references),
-        "beam_size": beam_size,
+        "beam_size": search.beam_size,
+        "search": changed_settings(search),
         "data": dataset.root.resolve().name,
         "data_fingerprint": dataset.fingerprint(),
         "seconds": {
@@ -95,6 +98,12 @@ def evaluate(
         for photo, caption in zip(photos, captions, strict=True)
     ]
     return record, results
+
+
+def changed_settings(search: SearchConfig) -> dict[str, Any]:
+    """The settings of a search that are not the usual ones."""
+    usual = asdict(SearchConfig())
+    return {name: value for name, value in asdict(search).items() if value != usual[name]}
 
 
 def trained_how(model: Path) -> dict[str, Any]:

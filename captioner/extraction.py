@@ -1,26 +1,27 @@
-"""Photos through the CNN, quickly: decoded in parallel, in batches, by onnxruntime on a CPU."""
+"""Photos through the CNN, quickly: decoded in parallel, in batches, by onnxruntime on a CPU.
+
+torch is imported only where a network of torch is to be used.
+"""
 
 import logging
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
-from torch import nn
 
 from captioner.config import Preprocessing
-from captioner.encoder import Encoder
 from captioner.errors import InputError
-from captioner.files import replacing
 from captioner.images import Source, open_photo, photo_array
 
+if TYPE_CHECKING:
+    from captioner.encoder import Encoder
+
 Look = Callable[[np.ndarray], np.ndarray]
-"""Photos (N, 3, S, S) -> pooled maps of the CNN (N, C)."""
+"""Photos (N, 3, S, S) -> maps of the CNN: pooled (N, C), or of all places (N, L, C)."""
 
 BATCH = 8
 """Photos a batch on a CPU: more of them fall out of its caches and are slower."""
@@ -42,7 +43,9 @@ def num_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def make_look(encoder: Encoder, photos: int, cache: Path | None = None) -> Look:
+def make_look(
+    encoder: "Encoder", photos: int, places: bool = False, cache: Path | None = None
+) -> Look:
     """The fastest way to put so many photos through the encoder's CNN.
 
     On a GPU that is torch. On a CPU onnxruntime is three to five times faster, once the network is
@@ -51,12 +54,13 @@ def make_look(encoder: Encoder, photos: int, cache: Path | None = None) -> Look:
     Args:
         encoder: On the device that is to be used.
         photos: About how many there are; for a few of them no export is made.
+        places: Give the maps of all places rather than their mean.
         cache: Folder of the exported networks.
     """
     device = encoder.mean.device
     if device.type == "cpu":
         config = encoder.config
-        kind = f"{config.backbone}-{config.maps}-{config.preprocessing.size}"
+        kind = f"{config.backbone}-{config.maps}-{config.preprocessing.size}-maps"
         name = f"{kind}-{config.weights_sha256[:16]}.onnx"
         file = (cache or cache_folder()) / "onnx" / name
         if not file.exists() and photos >= WORTH_EXPORTING:
@@ -67,58 +71,61 @@ def make_look(encoder: Encoder, photos: int, cache: Path | None = None) -> Look:
                     "%s; going on with torch, more slowly", error
                 )
         if file.exists():
-            return _onnx_look(file)
+            return _onnx_look(file, "places" if places else "pooled")
+    import torch
 
     @torch.inference_mode()
     def look(images: np.ndarray) -> np.ndarray:
         maps = encoder.see(torch.from_numpy(images).to(device))  # (N, L, C)
-        return maps.mean(dim=1).cpu().numpy()
+        return (maps if places else maps.mean(dim=1)).cpu().numpy()
 
     return look
 
 
-def export_backbone(encoder: Encoder, file: Path) -> None:
-    """Write the CNN, with pooling, as an ONNX file that takes any number of photos."""
+def export_backbone(encoder: "Encoder", file: Path) -> None:
+    """Write the CNN as an ONNX file: any number of photos -> maps of all places, and pooled."""
+    import torch
+
+    from captioner.graphs import PhotosToMaps, write_graph
+
     size = encoder.config.preprocessing.size
-    with replacing(file) as temporary, warnings.catch_warnings():
-        # The exporter without torch.export is ten times quicker; that it is the older one is known.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Pooled(encoder),
-            (torch.zeros(2, 3, size, size),),
-            str(temporary),
-            input_names=["images"],
-            output_names=["pooled"],
-            dynamic_axes={"images": {0: "N"}, "pooled": {0: "N"}},
-            dynamo=False,
-        )
+    images = {"images": torch.zeros(2, 3, size, size)}
+    write_graph(
+        PhotosToMaps(encoder), images, dict.fromkeys(("images", "places", "pooled"), "P"), file
+    )
 
 
-class _Pooled(nn.Module):
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self.encoder = encoder
+def open_session(file: Path) -> Any:
+    """An ONNX file, ready to run on the processors that this process may use.
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.encoder.see(images).mean(dim=1)
-
-
-def _onnx_look(file: Path) -> Look:
+    Raises:
+        InputError: if onnxruntime cannot read it.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads()
+    # Threads that spin while they wait take the processor from those that decode photos.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(
-            str(file), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception:  # onnxruntime's errors share no base class
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base class
+        raise InputError(
+            f"{file}: onnxruntime {onnxruntime.__version__} cannot run this network "
+            f"({str(error).splitlines()[0][:200]}); make or fetch it again"
+        ) from None
+
+
+def _onnx_look(file: Path, output: str) -> Look:
+    try:
+        session = open_session(file)
+    except InputError:
         file.unlink(missing_ok=True)
         raise InputError(
             f"{file}: this exported network was damaged and has been deleted; run the command again"
         ) from None
-    return lambda images: session.run(["pooled"], {"images": images})[0]
+    return lambda images: session.run([output], {"images": images})[0]
 
 
 def look_at(
@@ -129,7 +136,7 @@ def look_at(
     Memory stays flat however many photos there are.
 
     Yields:
-        Numbers of the photos seen, their pooled maps (n, C), and the errors of those that could
+        Numbers of the photos seen, their maps, and the errors of those that could
         not be read, by number. Every photo is in one or the other, in order.
     """
 

@@ -24,7 +24,7 @@ FLUSH = 512
 
 
 class FeatureCache:
-    """The pooled maps of a data set's photos under one encoder, in one memory-mapped file.
+    """The maps of a data set's photos under one encoder, in one memory-mapped file.
 
     A row of the file is the CRC-32 of a photo's map and then the map itself, fp16. A row is ready
     when its checksum is right, so that an interrupted extraction goes on where it stopped, and
@@ -36,12 +36,19 @@ class FeatureCache:
         root: Folder of the data set; it only names the cache.
         files: All its photos, whether they are needed now or later.
         encoder: The CNN and its preprocessing.
+        places: Keep the maps of all places (L, C) rather than their mean (C).
         folder: Folder of the cache.
     """
 
     def __init__(
-        self, root: Path, files: Sequence[Path], encoder: Encoder, folder: Path | None = None
+        self,
+        root: Path,
+        files: Sequence[Path],
+        encoder: Encoder,
+        places: bool = False,
+        folder: Path | None = None,
     ) -> None:
+        self.places = places
         self.files = list(files)
         self.encoder = encoder
         self.folder = (folder or cache_folder()) / "features"
@@ -50,6 +57,7 @@ class FeatureCache:
         identity = hashlib.sha256(
             json.dumps(
                 [config.backbone, config.maps, config.weights_sha256, asdict(config.preprocessing)]
+                + ["places"] * places
             ).encode()
         )
         place = identity.copy()
@@ -62,7 +70,9 @@ class FeatureCache:
         self.fingerprint = identity.hexdigest()
 
     def _open(self) -> np.memmap:
-        dtype = np.dtype([("crc", "<u4"), ("map", "<f2", (self.encoder.config.channels,))])
+        channels = self.encoder.config.channels
+        shape = (self.encoder.count_places(), channels) if self.places else (channels,)
+        dtype = np.dtype([("crc", "<u4"), ("map", "<f2", shape)])
         about = self.file.with_suffix(".json")
         try:
             current = read_json(about, "the note beside a feature cache")
@@ -94,11 +104,11 @@ class FeatureCache:
     def maps(
         self, files: Sequence[Path], description: str = "Features"
     ) -> tuple[np.ndarray, dict[Path, InputError]]:
-        """The pooled maps of these photos, computed where they are not ready.
+        """The maps of these photos, computed where they are not ready.
 
         Returns:
-            Maps (n, C), fp16, and the errors of the photos that could not be read (their rows are
-            zero).
+            Maps (n, C) or (n, L, C), fp16, and the errors of the photos that could not be read
+            (their rows are zero).
         """
         from filelock import FileLock
 
@@ -120,13 +130,13 @@ class FeatureCache:
         from tqdm import tqdm
 
         errors: dict[Path, InputError] = {}
-        look = make_look(self.encoder, len(missing), self.folder.parent)
+        look = make_look(self.encoder, len(missing), self.places, self.folder.parent)
         sources = [self.files[number] for number in missing]
         with tqdm(total=len(missing), desc=description, unit="photo", disable=None) as bar:
             since = 0
-            for seen, pooled, bad in look_at(sources, look, self.encoder.config.preprocessing):
+            for seen, maps, bad in look_at(sources, look, self.encoder.config.preprocessing):
                 errors |= {sources[i]: error for i, error in bad.items()}
-                for i, values in zip(seen, pooled.astype("<f2"), strict=True):
+                for i, values in zip(seen, maps.astype("<f2"), strict=True):
                     rows["map"][missing[i]] = values
                     rows["crc"][missing[i]] = _crc(values)
                 bar.update(len(seen) + len(bad))
@@ -147,10 +157,10 @@ def _crc(values: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(values).tobytes()) or 1
 
 
-def dataset_cache(dataset: PhotoSet, encoder: Encoder) -> FeatureCache:
+def dataset_cache(dataset: PhotoSet, encoder: Encoder, places: bool = False) -> FeatureCache:
     """The features of all photos of a data set, whatever split is asked for first."""
     files = [photo.file for photos in dataset.splits.values() for photo in photos]
-    return FeatureCache(dataset.root, files, encoder)
+    return FeatureCache(dataset.root, files, encoder, places)
 
 
 def with_maps(
@@ -170,3 +180,20 @@ def with_maps(
     if not good:
         raise InputError("no photo is left to work with")
     return [photos[number] for number in good], maps[good]
+
+
+def project(encoder: Encoder, maps: np.ndarray) -> np.ndarray:
+    """Features of maps: (P, C) -> (P, D), or of places (P, L, C) -> (P, L, D), these in fp16.
+
+    Once for all epochs, and a few photos at a time.
+    """
+    import torch
+
+    shape = (*maps.shape[:-1], encoder.config.features)
+    features = np.empty(shape, dtype=np.float32 if maps.ndim == 2 else np.float16)
+    with torch.inference_mode():
+        for first in range(0, len(maps), 64):
+            rows = slice(first, first + 64)
+            part = torch.from_numpy(maps[rows]).to(encoder.mean.device).float()
+            features[rows] = encoder.project(part).cpu().numpy()
+    return features

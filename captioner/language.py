@@ -11,12 +11,12 @@ from torch.nn.utils.rnn import pack_sequence
 
 from captioner.cells import State
 from captioner.checkpoint import fill, find_model, read_model
-from captioner.config import LanguageConfig, Recipe
+from captioner.config import LanguageConfig, Recipe, SearchConfig
 from captioner.data import Batch
-from captioner.decoder import Decoder
+from captioner.decoders import Decoder
 from captioner.errors import InputError
-from captioner.losses import perplexity, softmax_loss
-from captioner.search import sample_search
+from captioner.losses import perplexity
+from captioner.search import search
 from captioner.vocabulary import END, START, UNK, Vocabulary
 
 TOGETHER = 4096
@@ -93,10 +93,9 @@ class LanguageModel(nn.Module):
             The loss, and the state to carry on where the text runs on. No gradient flows through
             it, which is what truncates backpropagation through time.
         """
-        state = carried or self.decoder.empty_state(len(batch.maps))
-        scores, after = self.decoder.packed_scores(state, batch.words)
-        loss = softmax_loss(scores.data, batch.targets.data, num_captions=len(batch.maps))
-        return loss, tuple(part.detach() for part in after) if self.config.running else ()
+        hidden = self.decoder.hidden(carried or self.decoder.empty_state(len(batch)), batch.words)
+        loss = self.decoder.loss(hidden, batch.targets)
+        return loss, tuple(part.detach() for part in hidden.last) if self.config.running else ()
 
     @torch.inference_mode()
     def score(self, texts: Sequence[str]) -> list[TextScore]:
@@ -107,12 +106,14 @@ class LanguageModel(nn.Module):
             known = [torch.tensor(self.vocabulary.indices(split[row])).long() for row in rows]
             words = pack_sequence([torch.cat([torch.tensor([START]), part]) for part in known])
             targets = pack_sequence([torch.cat([part, torch.tensor([END])]) for part in known])
-            scores, _ = self.decoder.packed_scores(
+            hidden = self.decoder.hidden(
                 self.decoder.empty_state(len(rows)),
                 words.to(self.device),  # type: ignore[arg-type]
             )
-            of_words = scores.data.log_softmax(dim=1).gather(
-                1, targets.data.to(self.device).unsqueeze(1)
+            of_words = (
+                self.decoder.scores(hidden)
+                .log_softmax(dim=1)
+                .gather(1, targets.data.to(self.device).unsqueeze(1))
             )
             packed = targets._replace(data=of_words.squeeze(1).double())
             totals = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)[0].sum(dim=1)
@@ -159,35 +160,45 @@ class LanguageModel(nn.Module):
         Args:
             prompt: What the text begins with; may be empty.
             length: Words, or characters, to add; where lines stand apart, at most so many.
-            temperature: 0 always takes the likeliest; see `captioner.search.sample_search`.
+            temperature: 0 always takes the likeliest; see `captioner.search.draw`.
             top_k: Only among so many likeliest; 0 for all.
             top_p: Only among the fewest likeliest with this share of the chance.
             num: Texts to write.
             seed: Same seed, same texts.
         """
-        last, state = self.read(prompt, num)
-        found = sample_search(
-            self.step,
-            state,
-            length,
+        config = SearchConfig(
+            num_captions=num,
+            max_words=length,
+            min_words=length if self.config.running else 1,
+            sample=True,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
-            words=last,
-            endless=self.config.running,
-            generator=torch.Generator(self.device).manual_seed(seed),
+            seed=seed,
         )
-        return [self._text(prompt, words) for words in found.words[:, 0].tolist()]
+        last, state = self.read(prompt)
+        found = search(self._write_step, state, (), config, words=last)
+        return [self._text(prompt, words) for words in found.words[0].tolist()]
+
+    def _write_step(
+        self, words: Tensor, state: State, memory: tuple[Tensor, ...]
+    ) -> tuple[Tensor, State]:
+        """For a search: where lines run on, END ends nothing, so it is one word more, the last."""
+        if not self.config.running:
+            return self.step(words, state)
+        line_break = len(self.vocabulary)
+        log_probs, state = self.step(torch.where(words == line_break, END, words), state)
+        of_end = log_probs[:, END].clone()
+        log_probs[:, END] = float("-inf")
+        return torch.cat([log_probs, of_end.unsqueeze(1)], dim=1), state
 
     def _text(self, prompt: str, added: list[int]) -> str:
         lines = [self.vocabulary.split(line) for line in prompt.split("\n")]
         for index in added:
-            if index == END:
+            if index == len(self.vocabulary):
                 lines.append([])
-            elif index >= UNK:
+            elif index > UNK:
                 lines[-1].append(self.vocabulary.words[index])
-        if not self.config.running and not lines[-1]:
-            lines.pop()  # the END of a line that stands apart
         return "\n".join(self.vocabulary.join(words) for words in lines)
 
 

@@ -1,7 +1,5 @@
 """Captioner = encoder + decoder + vocabulary. The whole architecture, on one screen."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +10,21 @@ from torch import Tensor, nn
 from captioner.backbones import restore_backbone
 from captioner.cells import State
 from captioner.checkpoint import DEFAULT_MODEL, fill, find_model, read_model
-from captioner.config import ModelConfig
+from captioner.config import ModelConfig, Preprocessing
 from captioner.data import Batch
-from captioner.decoder import PooledDecoder
+from captioner.decoders import DECODERS
 from captioner.encoder import Encoder
 from captioner.errors import InputError
-from captioner.extraction import look_at, make_look
-from captioner.images import Source, check_preprocessing
-from captioner.losses import softmax_loss
-from captioner.search import beam_search, greedy_search
+from captioner.extraction import Look, make_look
+from captioner.images import check_preprocessing
+from captioner.search import Member
+from captioner.streaming import Caption, PhotoCaptioner
 from captioner.vocabulary import Vocabulary
 
-
-@dataclass(frozen=True)
-class Caption:
-    """One caption of a photo and its log-probability in nats, END included."""
-
-    caption: str
-    log_prob: float
+__all__ = ["Caption", "Captioner"]
 
 
-class Captioner(nn.Module):
+class Captioner(PhotoCaptioner, nn.Module):
     """Photos in, captions out.
 
         photo    -> encoder -> features (N, D) -> decoder.start -> state
@@ -51,9 +43,7 @@ class Captioner(nn.Module):
         self.config = config
         self.vocabulary = vocabulary
         self.encoder = Encoder(config.encoder, backbone)
-        self.decoder = PooledDecoder(config.decoder, len(vocabulary))
-        self.rerank: Callable[[list[list[Caption]]], list[list[Caption]]] | None = None
-        """Sorts the captions of each photo's beam anew, as `captioner.reranking.Reranker` does."""
+        self.decoder = DECODERS[config.decoder.kind](config.decoder, len(vocabulary))
 
     @classmethod
     def from_pretrained(
@@ -102,91 +92,38 @@ class Captioner(nn.Module):
         """Temporal softmax loss of true captions, computed on their real words alone.
 
         Args:
-            batch: Captions and the maps of their photos.
+            batch: Captions and the features of their photos.
             carried: Nothing: each caption begins with its own photo.
 
         Returns:
             Nats per caption, and nothing to carry to the next batch.
         """
-        state = self.decoder.start(self.encoder.project(batch.maps))
-        scores, _ = self.decoder.packed_scores(state, batch.words)
-        return softmax_loss(scores.data, batch.targets.data, num_captions=len(batch.maps)), ()
+        hidden, penalty = self.decoder.read(batch.features, batch.photo, batch.words)
+        return self.decoder.loss(hidden, batch.targets) + penalty, ()
 
-    def search(
-        self, maps: Float[Tensor, "N C"], beam_size: int = 3, num_captions: int = 1
-    ) -> list[list[Caption]]:
-        """The best captions of photos whose pooled maps are known, the best first."""
-        state = self.decoder.start(self.encoder.project(maps))
-        limit = self.vocabulary.max_words
-        if beam_size == 1:
-            found = greedy_search(self.decoder.step, state, limit)
-        else:
-            kept = beam_size if self.rerank else num_captions
-            found = beam_search(self.decoder.step, state, beam_size, limit, kept)
-        captions = [
-            [
-                Caption(self.vocabulary.decode(indices), log_prob)
-                for indices, log_prob in zip(photo_words, photo_log_probs, strict=True)
-                if log_prob > float("-inf")
-            ]
-            for photo_words, photo_log_probs in zip(
-                found.words.tolist(), found.log_probs.tolist(), strict=True
-            )
-        ]
-        if self.rerank:
-            captions = [of_photo[:num_captions] for of_photo in self.rerank(captions)]
-        return captions
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What is done to a photo before the CNN sees it."""
+        return self.config.encoder.preprocessing
 
-    @torch.inference_mode()
-    def stream(
-        self,
-        sources: Sequence[Source] | Iterable[Source],
-        beam_size: int = 3,
-        num_captions: int = 1,
-        batch_size: int = 64,
-    ) -> Iterator[list[Caption] | InputError]:
-        """Captions of each photo in turn, or the error of one that cannot be read.
+    @property
+    def places(self) -> bool:
+        """Whether the decoder looks at places rather than at their mean."""
+        return self.decoder.places
 
-        Photos are decoded in parallel with the network, and captioned in batches.
-        """
-        number = len(sources) if isinstance(sources, Sequence) else batch_size
-        look = make_look(self.encoder, number)
-        pending: list[np.ndarray | InputError] = []
-        for seen, maps, errors in look_at(sources, look, self.config.encoder.preprocessing):
-            found = dict(zip(seen, maps, strict=True)) | errors
-            pending.extend(found[i] for i in sorted(found))
-            if len(pending) >= batch_size:
-                yield from self._caption(pending, beam_size, num_captions)
-                pending = []
-        yield from self._caption(pending, beam_size, num_captions)
+    def make_look(self, photos: int) -> Look:
+        """The fastest way to put about so many photos through the CNN."""
+        return make_look(self.encoder, photos, self.places)
 
-    def _caption(
-        self, pending: list[np.ndarray | InputError], beam_size: int, num_captions: int
-    ) -> Iterator[list[Caption] | InputError]:
-        maps = [item for item in pending if not isinstance(item, InputError)]
-        device = self.decoder.embed.weight.device
-        captions = iter(
-            self.search(torch.from_numpy(np.stack(maps)).to(device), beam_size, num_captions)
-            if maps
-            else ()
-        )
-        for item in pending:
-            yield item if isinstance(item, InputError) else next(captions)
+    def features(self, maps: np.ndarray) -> Tensor:
+        """Maps (N, C) -> features (N, D), or of places (N, L, C) -> (N, L, D)."""
+        if maps.ndim == 3 and not self.places:
+            maps = maps.mean(axis=1, dtype=np.float32)
+        with torch.inference_mode():
+            tensor = torch.from_numpy(maps).to(self.decoder.embed.weight.device)
+            return self.encoder.project(tensor.to(self.encoder.mean.dtype))
 
-    def __call__(self, photos, beam_size: int = 3):  # type: ignore[override]
-        """The best caption of a photo, or of each of a list of photos.
-
-        Args:
-            photos: Path, PIL image, array (H, W, 3) or bytes of a file; or a list of these.
-            beam_size: Beams of the search.
-
-        Raises:
-            InputError: if a photo cannot be read.
-        """
-        alone = not isinstance(photos, list | tuple)
-        captions = []
-        for result in self.stream([photos] if alone else photos, beam_size):
-            if isinstance(result, InputError):
-                raise result
-            captions.append(result[0].caption)
-        return captions[0] if alone else captions
+    def begin(self, features: Float[Tensor, "N ..."]) -> Member:
+        """What a search takes: the decoder's step, its first state and its memory."""
+        with torch.inference_mode():
+            return self.decoder.step, self.decoder.start(features), self.decoder.memory(features)

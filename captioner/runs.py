@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from captioner.backbones import load_backbone
@@ -16,9 +17,10 @@ from captioner.checkpoint import parse, save_model
 from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, Preprocessing, TrainConfig
 from captioner.data import CaptionData
 from captioner.datasets import read_dataset, write_split
+from captioner.decoders import DECODERS
 from captioner.encoder import Encoder
 from captioner.errors import InputError
-from captioner.features import dataset_cache, with_maps
+from captioner.features import dataset_cache, project, with_maps
 from captioner.files import read_json, write_json
 from captioner.language import LanguageModel, check_start, start_decoder
 from captioner.logbook import Logbook
@@ -114,12 +116,14 @@ def train_captioner(folder: Path, run: Run) -> RunState:
     )
     device = torch.device(run.device)
     encoder = Encoder(encoder_config, backbone).to(device)
-    cache = dataset_cache(dataset, encoder)
+    places = DECODERS[config.decoder].places
+    cache = dataset_cache(dataset, encoder, places)
     train, train_maps = with_maps(cache, dataset.split("train"), run.skip_bad, "Train features")
     chosen = dataset.split("val")[: config.val_photos]
     val, val_maps = with_maps(cache, chosen, run.skip_bad, "Val features")
 
-    kept = encoder.fit(torch.from_numpy(train_maps).float().to(device))
+    pooled = train_maps.mean(axis=1, dtype=np.float32) if places else train_maps
+    kept = encoder.fit(torch.from_numpy(pooled).float().to(device))
     captions = [photo.captions for photo in train]
     vocabulary = Vocabulary.of(
         (caption for of_photo in captions for caption in of_photo),
@@ -131,7 +135,7 @@ def train_captioner(folder: Path, run: Run) -> RunState:
     captioner = Captioner(model_config, vocabulary)
     captioner.encoder = encoder
     captioner.to(device)
-    data = CaptionData(captions, train_maps, vocabulary)
+    data = CaptionData(captions, project(encoder, train_maps), vocabulary, together=places)
     logger.info(
         "%d photos and %d captions to learn from, %d words, %d weights to train; "
         "the PCA keeps %.1f %% of the variance",
@@ -167,7 +171,7 @@ def train_captioner(folder: Path, run: Run) -> RunState:
         )
 
     goal = Validation(
-        val_maps,
+        project(encoder, val_maps),
         [photo.captions for photo in val],
         [photo.file.name for photo in val],
         config.val_beam_size,
@@ -191,12 +195,15 @@ def _told(record: dict[str, Any]) -> str:
 
 def _decoder_config(config: TrainConfig, encoder: EncoderConfig) -> DecoderConfig:
     return DecoderConfig(
+        kind=config.decoder,
         cell=config.cell,
         layers=config.layers,
         embedding=config.embedding,
         hidden=config.hidden,
         dropout=config.dropout,
         features=encoder.features,
+        attention=config.attention,
+        attention_penalty=config.attention_penalty,
     )
 
 

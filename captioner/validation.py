@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from captioner.cells import State
+from captioner.config import SearchConfig
 from captioner.data import CaptionData, RunningText
 from captioner.language import LanguageModel
 from captioner.losses import perplexity
@@ -22,7 +23,7 @@ class Validation:
     """CIDEr-D of captions that are really decoded, never of teacher forcing.
 
     Args:
-        maps: Pooled maps of the photos (P, C).
+        features: Of the photos (P, D) or (P, L, D).
         captions: Their human captions; the words of these are counted once.
         names: Of the photos, for the samples.
         beam_size: Beams of the search.
@@ -33,15 +34,15 @@ class Validation:
 
     def __init__(
         self,
-        maps: np.ndarray,
+        features: np.ndarray,
         captions: Sequence[tuple[str, ...]],
         names: Sequence[str],
         beam_size: int,
     ) -> None:
-        self.maps = torch.from_numpy(np.asarray(maps)).float()
+        self.features = torch.from_numpy(features)
         self.scorer = CiderD([[" ".join(tokenise(c)) for c in photo] for photo in captions])
         self.names = names
-        self.beam_size = beam_size
+        self.search = SearchConfig(beam_size=beam_size)
 
     @torch.inference_mode()
     def score(self, learner: Captioner) -> tuple[dict[str, Any], list[str]]:
@@ -50,8 +51,8 @@ class Validation:
         device = learner.decoder.embed.weight.device
         captions = [
             found[0].caption
-            for maps in self.maps.split(500)
-            for found in learner.search(maps.to(device), self.beam_size)
+            for features in self.features.split(500)
+            for found in learner.search(features.to(device).float(), self.search)
         ]
         scores = self.scorer.score([" ".join(tokenise(caption)) for caption in captions])
         samples = zip(self.names[:SAMPLES], captions[:SAMPLES], strict=True)
@@ -88,7 +89,7 @@ class Perplexity:
         nats, words = 0.0, 0
         for batch in self.examples.batches(self.batch_size, seed=0, epoch=0):
             loss, carried = learner.loss(batch.to(learner.device), carried)
-            nats += loss.item() * len(batch.maps)
+            nats += loss.item() * len(batch)
             words += len(batch.targets.data)
         samples = learner.write(self.prompt, length=60, num=SAMPLES)
         return {self.measure: perplexity(nats, words)}, samples

@@ -180,8 +180,7 @@ def help_captioner(
         output: Where the record goes.
         beam_size: Beams, all of which the language model sees.
     """
-    import torch
-
+    from captioner.config import SearchConfig
     from captioner.datasets import read_dataset
     from captioner.features import dataset_cache, with_maps
     from captioner.language import LanguageModel
@@ -199,7 +198,8 @@ def help_captioner(
     def scores_of(folder: Path, weights: Sequence[float]) -> np.ndarray:
         captioner = Captioner.from_pretrained(folder)
         _, maps = with_maps(dataset_cache(dataset, captioner.encoder), photos, False, "Features")
-        beams = captioner.search(torch.from_numpy(maps).float(), beam_size, beam_size)
+        config = SearchConfig(beam_size=beam_size, num_captions=beam_size)
+        beams = captioner.search(captioner.features(maps), config)
         found = [
             scorer.score([" ".join(tokenise(of_photo[0].caption)) for of_photo in chosen])
             for chosen in (Reranker(opinion, weight, known)(beams) for weight in weights)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from captioner.config import SearchConfig
 from captioner.datasets import PhotoSet, read_dataset
 from captioner.errors import InputError
 from captioner.evaluation import evaluate, table, write_results
@@ -42,7 +43,7 @@ def evaluated(model: Captioner, dataset: PhotoSet) -> tuple[dict, list[dict]]:
 @pytest.fixture(scope="module")
 def judged(model: Captioner, scenes: PhotoSet) -> tuple[dict, list[dict]]:
     """Captions that are mostly wrong: the model knows nothing but colours."""
-    return evaluate(model, scenes, "test", beam_size=1, seed=5)
+    return evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=5)
 
 
 def test_metrics_are_those_of_the_captions_that_were_written(judged, scenes, tmp_path) -> None:
@@ -105,9 +106,9 @@ def test_a_limit_takes_the_first_photos(model, dataset, evaluated) -> None:
 
 
 def test_the_same_seed_gives_the_same_intervals(model, scenes, judged) -> None:
-    again = evaluate(model, scenes, "test", beam_size=1, seed=5)[0]
+    again = evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=5)[0]
     assert again["intervals"] == judged[0]["intervals"]
-    other = evaluate(model, scenes, "test", beam_size=1, seed=6)[0]
+    other = evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=6)[0]
     assert other["intervals"] != judged[0]["intervals"]
     assert other["metrics"] == judged[0]["metrics"]
 

@@ -12,7 +12,7 @@ from captioner.config import EncoderConfig, Preprocessing
 from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.extraction import export_backbone, look_at, make_look
-from captioner.features import FeatureCache
+from captioner.features import FeatureCache, project
 from conftest import BACKBONE
 
 
@@ -86,7 +86,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(encoder, tmp_path, caplo
 
 def test_the_export_takes_any_number_of_photos(encoder: Encoder, tmp_path: Path) -> None:
     export_backbone(encoder, tmp_path / "cnn.onnx")
-    look = extraction._onnx_look(tmp_path / "cnn.onnx")
+    look = extraction._onnx_look(tmp_path / "cnn.onnx", "pooled")
     size = encoder.config.preprocessing.size
     for number in (1, 2, 7):
         assert look(np.zeros((number, 3, size, size), np.float32)).shape[0] == number
@@ -108,9 +108,9 @@ def test_bad_photos_are_told_and_the_others_come_in_order(files: list[Path]) -> 
 
 def test_each_photo_is_seen_once_ever(encoder, files, tmp_path, monkeypatch) -> None:
     look = use(monkeypatch, Counting(encoder))
-    maps, errors = FeatureCache(files[0].parent, files, encoder, tmp_path).maps(files[:12])
+    maps, errors = FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files[:12])
     assert (look.seen, errors) == (12, {})
-    again, _ = FeatureCache(files[0].parent, files, encoder, tmp_path).maps(files)
+    again, _ = FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files)
     assert look.seen == 20
     assert np.array_equal(again[:12], maps)
     assert len(list(tmp_path.glob("features/*.npy"))) == 1
@@ -121,16 +121,16 @@ def test_each_photo_is_seen_once_ever(encoder, files, tmp_path, monkeypatch) -> 
 def test_an_interrupted_extraction_goes_on(encoder, files, tmp_path, monkeypatch) -> None:
     use(monkeypatch, Counting(encoder, stop_after=8))
     with pytest.raises(KeyboardInterrupt):
-        FeatureCache(files[0].parent, files, encoder, tmp_path).maps(files)
+        FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files)
     look = use(monkeypatch, Counting(encoder))
-    FeatureCache(files[0].parent, files, encoder, tmp_path).maps(files)
+    FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files)
     assert look.seen == 12
 
 
 @pytest.mark.parametrize("harm", ["cut", "row", "note", "emptied"])
 def test_a_damaged_file_is_noticed_and_redone(encoder, files, tmp_path, monkeypatch, harm) -> None:
     use(monkeypatch, Counting(encoder))
-    cache = FeatureCache(files[0].parent, files, encoder, tmp_path)
+    cache = FeatureCache(files[0].parent, files, encoder, folder=tmp_path)
     maps, _ = cache.maps(files)
     data = bytearray(cache.file.read_bytes())
     if harm == "cut":
@@ -143,7 +143,7 @@ def test_a_damaged_file_is_noticed_and_redone(encoder, files, tmp_path, monkeypa
     else:
         cache.file.with_suffix(".json").write_text("{")
     look = use(monkeypatch, Counting(encoder))
-    again, _ = FeatureCache(files[0].parent, files, encoder, tmp_path).maps(files)
+    again, _ = FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files)
     assert np.array_equal(again, maps)
     assert look.seen in {"row": [1], "cut": range(9, 13)}.get(harm, [20])
 
@@ -152,9 +152,9 @@ def test_another_photo_or_another_preprocessing_makes_it_stale(
     encoder, files, tmp_path, monkeypatch
 ) -> None:
     use(monkeypatch, Counting(encoder))
-    before, _ = FeatureCache(files[0].parent, files, encoder, tmp_path).maps(files)
+    before, _ = FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files)
     Image.new("RGB", (33, 33), "red").save(files[3])
-    after, _ = FeatureCache(files[0].parent, files, encoder, tmp_path).maps(files)
+    after, _ = FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files)
     changed = [i for i in range(20) if not np.array_equal(before[i], after[i])]
     assert changed == [3]
     assert len(list(tmp_path.glob("features/*.npy"))) == 1
@@ -163,7 +163,7 @@ def test_another_photo_or_another_preprocessing_makes_it_stale(
 def test_an_unreadable_photo_keeps_the_others(encoder, files, tmp_path, monkeypatch) -> None:
     files[2].write_text("no photo")
     look = use(monkeypatch, Counting(encoder))
-    maps, errors = FeatureCache(files[0].parent, files, encoder, tmp_path).maps(files)
+    maps, errors = FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files)
     assert list(errors) == [files[2]]
     assert (maps[2] == 0).all()
     assert torch.from_numpy(maps).isfinite().all()
@@ -174,13 +174,29 @@ def test_two_programs_on_the_same_photos_do_not_disturb_each_other(
     encoder, files, tmp_path, monkeypatch
 ) -> None:
     use(monkeypatch, Counting(encoder))
-    first = FeatureCache(files[0].parent, files, encoder, tmp_path)
-    second = FeatureCache(files[0].parent, files, encoder, tmp_path)
+    first = FeatureCache(files[0].parent, files, encoder, folder=tmp_path)
+    second = FeatureCache(files[0].parent, files, encoder, folder=tmp_path)
     half, _ = first.maps(files[:10])
     Image.new("RGB", (33, 33), "red").save(files[15])
-    third = FeatureCache(files[0].parent, files, encoder, tmp_path)  # begins the file anew
+    third = FeatureCache(files[0].parent, files, encoder, folder=tmp_path)  # begins the file anew
     changed, _ = third.maps(files)
     again, _ = second.maps(files[:10])
     assert np.array_equal(again, half)
     assert np.array_equal(changed[:10], half)
     assert (first.maps(files)[0] != 0).any(axis=1).all()
+
+
+def test_places_are_cached_beside_the_pooled_maps(
+    encoder: Encoder, files: list[Path], tmp_path: Path
+) -> None:
+    pooled, _ = FeatureCache(files[0].parent, files, encoder, folder=tmp_path).maps(files[:4])
+    cache = FeatureCache(files[0].parent, files, encoder, places=True, folder=tmp_path)
+    places, errors = cache.maps(files[:4])
+    assert not errors
+    assert places.shape == (4, encoder.count_places(), pooled.shape[1])
+    np.testing.assert_allclose(places.mean(axis=1, dtype=np.float32), pooled, rtol=3e-3, atol=2e-3)
+    features = project(encoder, places)
+    assert features.shape == (*places.shape[:2], encoder.config.features)
+    with torch.inference_mode():
+        direct = encoder.project(torch.from_numpy(places[3, 1]).float()).numpy()
+    np.testing.assert_allclose(features[3, 1], direct, rtol=1e-3, atol=1e-3)

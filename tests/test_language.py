@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_packed_sequence
 
 from captioner.config import DecoderConfig, LanguageConfig, LanguageTrainConfig, TrainConfig
 from captioner.data import CaptionData, RunningText
-from captioner.decoder import PooledDecoder
+from captioner.decoders import PooledDecoder
 from captioner.errors import InputError
 from captioner.language import LanguageModel, check_start, start_decoder
 from captioner.language_runs import LanguageRun, train_language_model
@@ -82,7 +82,7 @@ def test_a_carried_state_makes_one_text_of_the_chunks(vocabulary: Vocabulary, ce
     text = RunningText(LINES * 5, vocabulary, chunk=4)
     carried, nats = (), 0.0
     for batch in text.batches(2):
-        assert len(batch.maps) == 2
+        assert len(batch) == 2
         loss, carried = model.loss(batch, carried)
         assert not any(part.requires_grad for part in carried)
         nats += loss.item() * 2

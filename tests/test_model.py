@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 import captioner as package
+from captioner.config import SearchConfig
 from captioner.errors import InputError
 from captioner.files import write_json
 from captioner.images import open_photo
@@ -45,10 +46,10 @@ def test_a_caption_for_every_kind_of_photo(model: Captioner, files: list[Path]) 
 
 
 def test_a_batch_gives_what_photos_alone_give(model: Captioner, files: list[Path]) -> None:
-    together = list(model.stream(files, beam_size=3, num_captions=3))
-    assert list(model.stream(iter(files), 3, 3, batch_size=3)) == together
+    together = list(model.stream(files, SearchConfig(num_captions=3)))
+    assert list(model.stream(iter(files), SearchConfig(num_captions=3), batch_size=3)) == together
     for file, captions in zip(files, together, strict=True):
-        (alone,) = model.stream([file], beam_size=3, num_captions=3)
+        (alone,) = model.stream([file], SearchConfig(num_captions=3))
         assert [found.caption for found in alone] == [found.caption for found in captions]
         log_probs = [found.log_prob for found in captions]
         assert [found.log_prob for found in alone] == pytest.approx(log_probs, abs=1e-4)
@@ -70,7 +71,9 @@ def test_log_probabilities_are_those_of_the_decoder(model: Captioner, files: lis
     with torch.inference_mode():
         maps = model.encoder.see(torch.from_numpy(photo).unsqueeze(0)).mean(dim=1)
         for beam_size in (1, 3):
-            (found,) = model.search(maps, beam_size)[0]
+            (found,) = model.search(model.encoder.project(maps), SearchConfig(beam_size=beam_size))[
+                0
+            ]
             words = torch.tensor([model.vocabulary.encode(found.caption)])
             scores = model.decoder(model.encoder.project(maps), words[:, :-1])
             log_probs = scores.log_softmax(dim=2).gather(2, words[:, 1:].unsqueeze(2))

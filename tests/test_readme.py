@@ -25,7 +25,7 @@ from captioner.coco import prepare_coco
 from captioner.commands import main
 from captioner.config import DecoderConfig, EncoderConfig, LanguageTrainConfig
 from captioner.datasets import LAYOUTS, read_dataset
-from captioner.decoder import PooledDecoder
+from captioner.decoders import PooledDecoder
 from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.language_runs import LanguageRun, train_language_model

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from captioner.config import SearchConfig
 from captioner.language import LanguageModel, TextScore
 from captioner.model import Caption, Captioner
 from captioner.reranking import Reranker
@@ -40,10 +41,12 @@ def test_the_order_is_that_of_the_weighted_sum(weight: float, order: list[int]) 
 
 
 def test_a_captioner_chooses_among_its_whole_beam(captioner: Captioner) -> None:
-    maps = torch.randn(3, 6)
-    beam = captioner.search(maps, beam_size=4, num_captions=4)
+    features = torch.randn(3, 5)
+    beam = captioner.search(features, SearchConfig(beam_size=4, num_captions=4))
     captioner.rerank = lambda found: [list(reversed(of_photo)) for of_photo in found]
-    assert captioner.search(maps, beam_size=4) == [[of_photo[-1]] for of_photo in beam]
-    assert captioner.search(maps, beam_size=4, num_captions=2) == [
+    assert captioner.search(features, SearchConfig(beam_size=4)) == [
+        [of_photo[-1]] for of_photo in beam
+    ]
+    assert captioner.search(features, SearchConfig(beam_size=4, num_captions=2)) == [
         [of_photo[-1], of_photo[-2]] for of_photo in beam
     ]

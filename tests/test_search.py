@@ -1,126 +1,149 @@
-"""Search over made-up step functions: an exhaustive search is the oracle."""
-
-from itertools import product
+"""Beam search and greedy search against an exhaustive and a plain search."""
 
 import pytest
 import torch
-from torch import Tensor
+from search_oracles import (
+    MadeUp,
+    captions,
+    every_caption,
+    plain_beam_search,
+    with_beams,
+)
 
-from captioner.search import Found, State, beam_search, greedy_search
+from captioner.config import SearchConfig
+from captioner.search import search
 from captioner.vocabulary import END, PAD, START, UNK
 
-V = 7
-MAX_WORDS = 3
+RULES: dict[str, tuple[SearchConfig, dict]] = {
+    "mean": (SearchConfig(max_words=4), {}),
+    "sum": (SearchConfig(max_words=4, length_penalty=0.0), {}),
+    "long": (SearchConfig(max_words=4, length_penalty=2.0), {}),
+    "short": (SearchConfig(max_words=4, length_penalty=-0.5), {}),
+    "min": (SearchConfig(max_words=4, min_words=3), {}),
+    "exact": (SearchConfig(max_words=3, min_words=3), {}),
+    "one word": (SearchConfig(max_words=1), {}),
+    "no word twice": (SearchConfig(max_words=4, no_repeat=1), {}),
+    "no pair twice": (SearchConfig(max_words=4, no_repeat=2, length_penalty=1.5), {}),
+    "no three twice": (SearchConfig(max_words=4, no_repeat=3), {}),
+    "must not": (SearchConfig(max_words=4), {"must_not": (5,)}),
+    "must": (SearchConfig(max_words=4), {"must": (5,)}),
+    "must both": (SearchConfig(max_words=4, length_penalty=0.5), {"must": (4, 6)}),
+    "must all": (SearchConfig(max_words=4), {"must": (6, 4, 5)}),
+    "must all, and no more": (SearchConfig(max_words=3), {"must": (4, 5, 6)}),
+    "must and must not": (SearchConfig(max_words=4), {"must": (4,), "must_not": (6,)}),
+    "must, long, nothing twice": (
+        SearchConfig(max_words=3, min_words=2, no_repeat=1),
+        {"must": (5, 6)},
+    ),
+}
+NUMBERS = (0, 1, 2, 7, 8, 30)
 
 
-def random_step(seed: int, sharpness: float = 2.0):
-    """A network whose log-probabilities depend on the whole caption so far.
-
-    The state is one number per row: the photo's, changed by every word.
-    """
-    table = torch.randn(10007, V, generator=torch.Generator().manual_seed(seed)) * sharpness
-
-    def step(words: Tensor, state: State) -> tuple[Tensor, State]:
-        code = (state[0] * 31 + words.unsqueeze(1) + 7) % 10007
-        return table[code.squeeze(1)].log_softmax(dim=1), (code,)
-
-    return step
-
-
-def photos(num: int) -> State:
-    return (torch.arange(num).unsqueeze(1) * 101,)
+@pytest.mark.parametrize("name", RULES)
+def test_enough_beams_equal_exhaustive_search(name: str) -> None:
+    config, words = RULES[name]
+    for seed in range(2):
+        made_up = MadeUp(seed)
+        found = made_up.search(NUMBERS[:3], with_beams(config, 90, 5), **words)
+        for place, photo in enumerate(NUMBERS[:3]):
+            best = every_caption(made_up, photo, config, **words)[:5]
+            assert captions(found, place) == [caption for _, caption in best]
+            for k, (_, caption) in enumerate(best):
+                expected = made_up.log_prob(photo, caption)
+                assert found.log_probs[place, k].item() == pytest.approx(expected, abs=1e-4)
 
 
-def every_caption(step, photo: int) -> dict[tuple[int, ...], float]:
-    """All finished captions and their log-probabilities."""
-    found = {}
-    for length in range(1, MAX_WORDS + 1):
-        for words in product(range(END + 2, V), repeat=length):
-            state, last, total = photos(photo + 1), START, 0.0
-            state = (state[0][photo:],)
-            for word in (*words, END):
-                log_probs, state = step(torch.tensor([last]), state)
-                total += log_probs[0, word].item()
-                last = word
-            found[(*words, END)] = total
-    return found
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("beam_size", [1, 2, 5])
+def test_a_batch_equals_a_plain_search_of_each_photo(name: str, beam_size: int) -> None:
+    config, words = RULES[name]
+    for seed in range(2):
+        made_up = MadeUp(seed, V=9)
+        config = with_beams(config, beam_size, beam_size)
+        found = made_up.search(NUMBERS, config, **words)
+        for place, photo in enumerate(NUMBERS):
+            expected = plain_beam_search(made_up, photo, config, **words)
+            assert captions(found, place)[: len(expected)] == expected
 
 
-def said(found: Found, photo: int, place: int = 0) -> tuple[int, ...]:
-    return tuple(word for word in found.words[photo, place].tolist() if word != PAD)
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 4.0])
+@pytest.mark.parametrize("length_penalty", [0.0, 0.7, 1.0])
+def test_longer_captions_equal_a_plain_search(sharpness: float, length_penalty: float) -> None:
+    """Of all lengths, in a batch that photos leave one by one."""
+    made_up = MadeUp(3, V=30, sharpness=sharpness)
+    config = SearchConfig(4, num_captions=3, max_words=15, length_penalty=length_penalty)
+    found = made_up.search(range(40), config)
+    for photo in range(40):
+        assert captions(found, photo) == plain_beam_search(made_up, photo, config)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_enough_beams_equal_exhaustive_search(seed: int) -> None:
-    step = random_step(seed)
-    found = beam_search(step, photos(3), beam_size=60, max_words=MAX_WORDS, num_captions=5)
-    for photo in range(3):
-        truth = every_caption(step, photo)
-        ranked = sorted(truth, key=lambda words: truth[words] / len(words), reverse=True)
-        assert [said(found, photo, k) for k in range(5)] == ranked[:5]
-        for k in range(5):
-            assert found.log_probs[photo, k].item() == pytest.approx(truth[ranked[k]], abs=1e-4)
+def test_one_beam_says_the_likeliest_word_each_time() -> None:
+    made_up = MadeUp(5)
+    found = made_up.search(range(20), SearchConfig(1, max_words=6))
+    for photo in range(20):
+        (caption,) = captions(found, photo)
+        for t, word in enumerate(caption):
+            log_probs = made_up.log_probs(photo, caption[:t])
+            may = range(UNK + 1, made_up.V) if t == 0 else [END, *range(UNK + 1, made_up.V)]
+            assert word == (END if t == 6 else max(may, key=log_probs.__getitem__))
+        assert found.log_probs[photo, 0].item() == pytest.approx(
+            made_up.log_prob(photo, caption), abs=1e-4
+        )
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_one_beam_equals_greedy(seed: int) -> None:
-    step = random_step(seed)
-    greedy = greedy_search(step, photos(6), max_words=6)
-    beam = beam_search(step, photos(6), beam_size=1, max_words=6)
-    for photo in range(6):
-        assert said(greedy, photo) == said(beam, photo)
-    torch.testing.assert_close(greedy.log_probs, beam.log_probs)
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_captions_are_finished_and_of_real_words(beam_size: int) -> None:
+    for seed in range(10):
+        found = MadeUp(seed, sharpness=6.0).search(range(9), SearchConfig(beam_size, max_words=4))
+        for place in range(9):
+            ((*words, end),) = captions(found, place)
+            assert end == END
+            assert 1 <= len(words) <= 4
+            assert not {PAD, START, UNK, END} & {*words}
 
 
-@pytest.mark.parametrize("beam_size", [1, 2, 3, 5])
-def test_a_batch_equals_its_photos_one_by_one(beam_size: int) -> None:
-    step = random_step(3)
-    together = beam_search(step, photos(8), beam_size, max_words=6, num_captions=beam_size)
-    for photo in range(8):
-        state = (photos(8)[0][photo : photo + 1],)
-        alone = beam_search(step, state, beam_size, max_words=6, num_captions=beam_size)
-        for k in range(beam_size):
-            assert said(together, photo, k) == said(alone, 0, k)
-        torch.testing.assert_close(together.log_probs[photo], alone.log_probs[0])
+def test_the_network_is_not_asked_more_than_it_must_be() -> None:
+    made_up = MadeUp(1)
+    made_up.search(range(12), SearchConfig(3, max_words=15))
+    assert made_up.rows[0] == (12, 12)  # the beams are still the same
+    assert all(captions == 3 * photos for captions, photos in made_up.rows[1:])
+    left = [photos for _, photos in made_up.rows]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < 12
+
+    greedy = MadeUp(1, V=20)
+    found = greedy.search(range(12), SearchConfig(1, max_words=15))
+    lengths = [len(captions(found, place)[0]) for place in range(12)]
+    assert sum(captions for captions, _ in greedy.rows) == sum(lengths)
 
 
-@pytest.mark.parametrize("search", [greedy_search, beam_search])
-@pytest.mark.parametrize("seed", range(10))
-def test_captions_are_finished_and_of_real_words(search, seed: int) -> None:
-    found = search(random_step(seed, sharpness=6.0), photos(9), max_words=4)
-    for photo in range(9):
-        words = said(found, photo)
-        assert words[-1] == END
-        assert 2 <= len(words) <= 5
-        assert not {PAD, START, UNK, END} & set(words[:-1])
-        assert torch.isfinite(found.log_probs[photo]).all()
+def test_more_captions_than_there_are() -> None:
+    """Three captions of one word; the other places stay empty."""
+    found = MadeUp(0).search([0], SearchConfig(10, num_captions=10, max_words=1))
+    assert len(captions(found, 0)) == 3
+    assert found.words[0, 3:].tolist() == [[PAD, PAD]] * 7
+    assert torch.isneginf(found.log_probs[0, 3:]).all()
 
 
-def test_unk_is_never_said_even_if_it_is_likeliest() -> None:
-    def step(words: Tensor, state: State) -> tuple[Tensor, State]:
-        log_probs = torch.full((len(words), V), -5.0)
-        log_probs[:, UNK] = -0.01
-        log_probs[:, 5] = -4.0
-        return log_probs, state
-
-    for found in (greedy_search(step, photos(2), 3), beam_search(step, photos(2), 2, 3)):
-        assert said(found, 0) == (5, 5, 5, END)
-
-
-def test_the_captions_of_a_photo_differ_and_come_best_first() -> None:
-    found = beam_search(random_step(1), photos(5), beam_size=4, max_words=5, num_captions=4)
-    for photo in range(5):
-        captions = [said(found, photo, k) for k in range(4)]
-        assert len(set(captions)) == 4
-        means = [found.log_probs[photo, k].item() / len(captions[k]) for k in range(4)]
-        assert means == sorted(means, reverse=True)
+def test_a_caption_goes_on_from_its_beginning() -> None:
+    made_up = MadeUp(2)
+    state, memory = made_up.photos([4])
+    _, state = made_up.step(torch.tensor([START]), state, memory)
+    found = search(
+        made_up.step, state, memory, SearchConfig(90, max_words=3), words=torch.tensor([6])
+    )
+    config = SearchConfig(max_words=4, min_words=2)
+    best = max(
+        (made_up.log_prob(4, caption) - made_up.log_prob(4, (6,))) / (len(caption) - 1)
+        for _, caption in every_caption(made_up, 4, config)
+        if caption[0] == 6
+    )
+    (caption,) = captions(found, 0)
+    assert found.log_probs[0, 0].item() / len(caption) == pytest.approx(best, abs=1e-4)
 
 
-def test_more_captions_than_the_vocabulary_has() -> None:
-    found = beam_search(random_step(0), photos(1), beam_size=10, max_words=1, num_captions=10)
-    assert (found.log_probs[0] > float("-inf")).sum() == V - 4
-
-
-def test_wrong_number_of_captions_is_refused() -> None:
-    with pytest.raises(ValueError, match="num_captions"):
-        beam_search(random_step(0), photos(1), beam_size=2, num_captions=3)
+def test_no_photos_no_captions() -> None:
+    for config in (SearchConfig(2, num_captions=2), SearchConfig(sample=True, num_captions=2)):
+        found = MadeUp(0).search([], config)
+        assert found.words.shape == (0, 2, 0)
+        assert found.log_probs.shape == (0, 2)

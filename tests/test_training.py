@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from captioner.checkpoint import read_model
-from captioner.config import ModelConfig, TrainConfig
+from captioner.config import ModelConfig, SearchConfig, TrainConfig
 from captioner.data import CaptionData
 from captioner.errors import InputError
 from captioner.files import write_json
@@ -253,7 +253,7 @@ def test_batches_hold_every_caption_once(captioner: Captioner) -> None:
     seen = []
     for batch in data.batches(4, seed=0, epoch=0):
         words, lengths = torch.nn.utils.rnn.pad_packed_sequence(batch.targets, batch_first=True)
-        for row, length, of_photo in zip(words, lengths, batch.maps, strict=True):
+        for row, length, of_photo in zip(words, lengths, batch.features[batch.photo], strict=True):
             text = captioner.vocabulary.decode(row[:length].tolist())
             seen.append((int(of_photo[0]) // 6, text))
     assert sorted(seen) == sorted(
@@ -273,12 +273,12 @@ def test_the_loss_of_packed_captions_equals_the_temporal_softmax_loss(captioner)
     from captioner.vocabulary import PAD
 
     captions = [["a dog", "a dog runs on grass"], ["cat"]]
-    maps = np.random.default_rng(0).standard_normal((2, 6)).astype(np.float32)
+    maps = np.random.default_rng(0).standard_normal((2, 5)).astype(np.float32)
     data = CaptionData(captions, maps, captioner.vocabulary)
     batch = data.batch(torch.arange(3))
     words = data.words[:, :-1]
     targets = data.words[:, 1:]
-    features = captioner.encoder.project(torch.from_numpy(maps)[[0, 0, 1]])
+    features = torch.from_numpy(maps)[[0, 0, 1]]
     scores = captioner.decoder(features, words)
     plain = temporal_softmax_loss(scores, targets, targets != PAD)
     fast, carried = captioner.loss(batch)
@@ -289,11 +289,14 @@ def test_the_loss_of_packed_captions_equals_the_temporal_softmax_loss(captioner)
 def test_validation_scores_what_is_really_decoded(captioner: Captioner, monkeypatch) -> None:
     import numpy as np
 
-    maps = np.random.default_rng(0).standard_normal((3, 6)).astype(np.float32)
+    maps = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
     references = [("a dog runs on grass",), ("a cat sleeps on grass",), ("a dog sleeps",)]
     validation = Validation(maps, references, ["1.jpg", "2.jpg", "3.jpg"], beam_size=1)
     figures, samples = validation.score(captioner)
-    expected = [found[0].caption for found in captioner.search(torch.from_numpy(maps), 1)]
+    expected = [
+        found[0].caption
+        for found in captioner.search(torch.from_numpy(maps), SearchConfig(beam_size=1))
+    ]
     assert samples == [f"{n}.jpg: {caption}" for n, caption in enumerate(expected, start=1)]
     assert figures["val_different"] == len(set(expected))
     from captioner.metrics import score_captions

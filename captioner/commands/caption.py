@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +11,7 @@ import tyro
 from captioner.commands import finish
 from captioner.commands.output import check_place, writer
 from captioner.commands.sources import check_second_opinion
+from captioner.config import SearchConfig
 from captioner.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ class CaptionOptions:
     """Photos, folders (searched recursively) and globs; - reads one photo from stdin."""
     model: str = "flickr8k"
     """Folder of a model or of a run, or the name of a model that comes with the package."""
-    beam_size: int = 3
-    """Beams of the search; 1 is greedy."""
-    num_captions: int = 1
-    """Different captions per photo, the best first; the search then has at least so many beams."""
     format: Literal["text", "json", "csv"] = "text"
     """text: the caption, with PATH and a tab before it where there are several photos. json: a line
     per photo. csv: image, caption, log_prob."""
@@ -43,6 +40,9 @@ class CaptionOptions:
     """How much its opinion counts; below 0, what is often said of any photo counts against it."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
+    ensemble: tuple[str, ...] = ()
+    """More models, which write each caption together with the first."""
+    search: Annotated[SearchConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=SearchConfig)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -54,9 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _caption(options: CaptionOptions) -> int:
     if not options.paths:
         raise InputError("which photos? give files, folders or globs, or - for stdin")
-    if options.beam_size < 1 or options.num_captions < 1:
-        raise InputError("--beam-size and --num-captions must be above 0")
-    check_second_opinion(options.lm, options.beam_size)
+    check_second_opinion(options.lm, options.search.beam_size)
     if options.sheet:
         check_place(options.sheet)
     from captioner.images import find_photos
@@ -99,15 +97,13 @@ def _stream(
 ) -> "Iterator[list[Caption] | InputError]":
     from tqdm import tqdm
 
-    from captioner.commands.sources import choose_device, second_opinion
-    from captioner.model import Captioner
+    from captioner.commands.sources import choose_device, open_captioner, second_opinion
 
     device = choose_device(options.device)
-    captioner = Captioner.from_pretrained(options.model, device)
+    captioner = open_captioner([options.model, *options.ensemble], device)
     if options.lm:
         captioner.rerank = second_opinion(options.lm, options.lm_weight, device)
-    beam_size = max(options.beam_size, options.num_captions)
-    found = captioner.stream(sources, beam_size, options.num_captions)
+    found = captioner.stream(sources, options.search)
     return tqdm(found, total=len(sources), unit="photo", desc="Captions", delay=2, disable=None)
 
 

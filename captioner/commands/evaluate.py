@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -14,8 +15,10 @@ from captioner.commands.sources import (
     check_seed,
     choose_device,
     find_data,
+    open_captioner,
     second_opinion,
 )
+from captioner.config import SearchConfig
 from captioner.errors import InputError
 
 
@@ -31,14 +34,10 @@ class EvaluateOptions:
     """train, val or test."""
     limit: int | None = None
     """So many photos at most."""
-    beam_size: int = 3
-    """Beams of the search; 1 is greedy."""
     output: Path | None = None
     """JSON file for the scores; the captions go beside it in COCO's results format."""
     split_seed: int = 0
     """Draws the splits of a data set that names none; the same as in training."""
-    seed: int = 0
-    """Of the bootstrap's samples."""
     skip_bad: bool = False
     """Leave out photos and captions that cannot be used, rather than refuse the data set."""
     lm: Path | None = None
@@ -47,6 +46,9 @@ class EvaluateOptions:
     """How much its opinion counts; below 0, what is often said of any photo counts against it."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
+    ensemble: tuple[str, ...] = ()
+    """More models, which write each caption together with the first."""
+    search: Annotated[SearchConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=SearchConfig)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -56,19 +58,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _evaluate(options: EvaluateOptions) -> int:
-    if options.beam_size < 1 or (options.limit is not None and options.limit < 1):
-        raise InputError("--beam-size and --limit must be above 0")
-    check_second_opinion(options.lm, options.beam_size)
-    check_seed(options.seed)
+    if options.limit is not None and options.limit < 1:
+        raise InputError("--limit must be above 0")
+    check_second_opinion(options.lm, options.search.beam_size)
+    check_seed(options.search.seed)
     if options.output:
         check_place(options.output)
     from captioner.checkpoint import find_model
     from captioner.datasets import read_dataset
     from captioner.evaluation import evaluate, table, trained_how, write_results
-    from captioner.model import Captioner
 
     device = choose_device(options.device)
-    captioner = Captioner.from_pretrained(options.model, device)
+    captioner = open_captioner([options.model, *options.ensemble], device)
     if options.lm:
         captioner.rerank = second_opinion(options.lm, options.lm_weight, device)
     dataset = read_dataset(
@@ -79,13 +80,15 @@ def _evaluate(options: EvaluateOptions) -> int:
         dataset,
         options.split,
         limit=options.limit,
-        beam_size=options.beam_size,
+        search=options.search,
         skip_bad=options.skip_bad,
-        seed=options.seed,
+        seed=options.search.seed,
     )
     folder = find_model(options.model)
     record["model"] = _name(folder)
     record["training"] = trained_how(folder)
+    if options.ensemble:
+        record["ensemble"] = [_name(find_model(model)) for model in options.ensemble]
     if options.lm:
         record["language_model"] = {
             "model": _name(find_model(options.lm)),

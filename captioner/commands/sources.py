@@ -1,6 +1,7 @@
 """What a command works with: data, text, device, seed, and a language model's second opinion."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ from captioner.errors import InputError
 from captioner.files import unwritable
 
 if TYPE_CHECKING:
+    from captioner.ensemble import Ensemble
+    from captioner.model import Captioner
     from captioner.reranking import Reranker
 
 SCENES = 6000
@@ -100,3 +103,16 @@ def second_opinion(model: Path, weight: float, device: str) -> "Reranker":
     from captioner.reranking import Reranker
 
     return Reranker(LanguageModel.from_pretrained(model, device), weight)
+
+
+def open_captioner(models: Sequence[str], device: str) -> "Captioner | Ensemble":
+    """The captioner of this name, or an ensemble of several.
+
+    Raises:
+        InputError: if one cannot be read, or they do not go together.
+    """
+    from captioner.ensemble import Ensemble
+    from captioner.model import Captioner
+
+    members = [Captioner.from_pretrained(model, device) for model in models]
+    return Ensemble(members) if len(members) > 1 else members[0]

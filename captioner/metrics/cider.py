@@ -7,31 +7,15 @@ fool; it is never the lower one. Both are of Vedantam et al. 2015, "CIDEr: conse
 description evaluation" (arXiv:1411.5726).
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from itertools import chain
 
 import numpy as np
 
-from captioner.metrics.bleu import MAX_N, Ngram, count_ngrams
-
-# Standard deviation, in words, of the Gaussian that punishes a wrong length.
-SIGMA = 6.0
-
-# CIDEr-D is 10 at most; the paper's authors scale plain CIDEr by the same factor.
-SCALE = 10.0
-
-
-class TfIdf(NamedTuple):
-    """One caption as CIDEr sees it: four sparse vectors, for n-grams of 1, 2, 3 and 4 words."""
-
-    weights: dict[Ngram, float]
-    """How often each n-gram occurs times its inverse document frequency, all n in one."""
-    norms: list[float]
-    """Euclidean length of each of the four vectors."""
-    num_words: int
-    """Length of the caption."""
+from captioner.metrics.bleu import Ngram, count_ngrams
+from captioner.metrics.ngrams import BREAK, look_up_words, number_words
+from captioner.metrics.reward import Consensus, Matches, Rarities, clip_and_punish, count_all
 
 
 def count_documents(references: Sequence[Sequence[str]]) -> tuple[Counter[Ngram], int]:
@@ -53,7 +37,11 @@ def count_documents(references: Sequence[Sequence[str]]) -> tuple[Counter[Ngram]
         >>> counts[("a",)], counts[("dog",)], num_photos
         (2, 1, 2)
     """
-    return _count_documents(_count_references(references))
+    _check(references)
+    documents: Counter[Ngram] = Counter()
+    for photo in references:
+        documents.update({ngram for text in photo for ngram in count_ngrams(text.split())})
+    return documents, len(references)
 
 
 class CiderD:
@@ -95,13 +83,22 @@ class CiderD:
         references: Sequence[Sequence[str]],
         document_frequencies: tuple[Mapping[Ngram, int], int] | None = None,
     ) -> None:
-        counted = _count_references(references)
-        self._documents, num_photos = document_frequencies or _count_documents(counted)
-        most = max(self._documents.values(), default=1)
+        _check(references)
+        known, num_photos = document_frequencies or ({}, len(references))
+        most = max(known.values(), default=1)
         if num_photos < most:
             raise ValueError(f"Some n-gram is said to be in {most} of {num_photos} photos.")
-        self._rarities = [math.log(num_photos / max(1, number)) for number in range(most + 1)]
-        self._references = [[self._weigh(counts) for counts in photo] for photo in counted]
+        num_references = np.array([len(photo) for photo in references])
+        texts = [*chain.from_iterable(references), *map(" ".join, known)]
+        words, self._numbers = number_words(texts)
+        num_words = len(self._numbers) + 1
+        end = np.flatnonzero(words == BREAK)[num_references.sum() - 1] + 1
+        given = None
+        if document_frequencies:
+            counts = np.array(list(known.values()))
+            given = Rarities.of_counts(words[end:], counts, num_photos, num_words)
+        self._num_photos = len(references)
+        self._consensus = Consensus(words[:end], num_references, num_words, given)
 
     def score(self, captions: Sequence[str], indices: Sequence[int] | None = None) -> np.ndarray:
         """CIDEr-D of each caption, from 0 to 10.
@@ -114,7 +111,7 @@ class CiderD:
         Raises:
             ValueError: if captions and photos differ in number, or a photo does not exist.
         """
-        return self._mean_similarity(captions, indices, _clipped_similarity)
+        return self._compare(captions, indices, clip_and_punish)
 
     def score_plain(
         self, captions: Sequence[str], indices: Sequence[int] | None = None
@@ -126,66 +123,24 @@ class CiderD:
         (arXiv:1411.5726, eqs. 2-3, times 10 and without stemming, as the authors' own program.)
         Arguments and errors are those of `score`.
         """
-        return self._mean_similarity(captions, indices, _cosine_similarity)
+        return self._compare(captions, indices, count_all)
 
-    def _weigh(self, counts: Mapping[Ngram, int]) -> TfIdf:
-        weights = {
-            ngram: count * self._rarities[self._documents.get(ngram, 0)]
-            for ngram, count in counts.items()
-        }
-        squares = [0.0] * MAX_N
-        for ngram, weight in weights.items():
-            squares[len(ngram) - 1] += weight * weight
-        num_words = sum(count for ngram, count in counts.items() if len(ngram) == 1)
-        return TfIdf(weights, [math.sqrt(square) for square in squares], num_words)
-
-    def _mean_similarity(
+    def _compare(
         self,
         captions: Sequence[str],
         indices: Sequence[int] | None,
-        similarity: Callable[[TfIdf, TfIdf], float],
+        weigh: Callable[[Matches], np.ndarray],
     ) -> np.ndarray:
-        photos: Sequence[int] = range(len(self._references)) if indices is None else indices
         if isinstance(captions, str):
             raise ValueError("The captions are one string, not a list of strings.")
-        if len(captions) != len(photos):
-            raise ValueError(f"{len(captions)} captions given for {len(photos)} photos.")
-        scores = np.zeros(len(captions))
-        for i, (caption, photo) in enumerate(zip(captions, photos, strict=True)):
-            if not 0 <= photo < len(self._references):
-                raise ValueError(f"There is no photo {photo} among {len(self._references)}.")
-            vector = self._weigh(count_ngrams(caption.split()))
-            references = self._references[photo]
-            total = sum(similarity(vector, reference) for reference in references)
-            scores[i] = SCALE * total / (MAX_N * len(references))
-        return scores
+        words = look_up_words(captions, self._numbers)
+        ends = np.flatnonzero(words == BREAK)
+        lengths = np.diff(ends, prepend=-1) - 1
+        photos = np.arange(self._num_photos) if indices is None else np.asarray(indices, dtype=int)
+        return self._consensus.compare(words, ends - lengths, lengths, photos, weigh)
 
 
-def _cosine_similarity(caption: TfIdf, reference: TfIdf) -> float:
-    products = [0.0] * MAX_N
-    for ngram, weight in caption.weights.items():
-        if ngram in reference.weights:
-            products[len(ngram) - 1] += weight * reference.weights[ngram]
-    return _sum_normalised(products, caption, reference)
-
-
-def _clipped_similarity(caption: TfIdf, reference: TfIdf) -> float:
-    products = [0.0] * MAX_N
-    for ngram, weight in caption.weights.items():
-        if ngram in reference.weights:
-            other = reference.weights[ngram]
-            products[len(ngram) - 1] += min(weight, other) * other
-    difference = caption.num_words - reference.num_words
-    penalty = math.exp(-(difference**2) / (2 * SIGMA**2))
-    return penalty * _sum_normalised(products, caption, reference)
-
-
-def _sum_normalised(products: list[float], caption: TfIdf, reference: TfIdf) -> float:
-    norms = zip(products, caption.norms, reference.norms, strict=True)
-    return sum(product / (ours * theirs) for product, ours, theirs in norms if product)
-
-
-def _count_references(references: Sequence[Sequence[str]]) -> list[list[dict[Ngram, int]]]:
+def _check(references: Sequence[Sequence[str]]) -> None:
     if not references:
         raise ValueError("There is no photo to score: the list of references is empty.")
     for i, photo in enumerate(references):
@@ -194,11 +149,3 @@ def _count_references(references: Sequence[Sequence[str]]) -> list[list[dict[Ngr
             raise ValueError(f"The references of photo {i} are one string, not a list of strings.")
         if not photo:
             raise ValueError(f"Photo {i} has no references.")
-    return [[count_ngrams(reference.split()) for reference in photo] for photo in references]
-
-
-def _count_documents(counted: list[list[dict[Ngram, int]]]) -> tuple[Counter[Ngram], int]:
-    documents: Counter[Ngram] = Counter()
-    for photo in counted:
-        documents.update(set().union(*photo))
-    return documents, len(counted)

@@ -17,10 +17,9 @@ import torch
 from torch import Tensor
 
 from captioner.cells import CELLS
-from captioner.config import DecoderConfig, Recipe
+from captioner.config import DecoderConfig, Recipe, SearchConfig
 from captioner.data import CaptionData
-from captioner.decoder import PooledDecoder
-from captioner.losses import softmax_loss
+from captioner.decoders import PooledDecoder
 from captioner.reading.learning import Example
 from captioner.reading.networks import Bag, GapReader, Reader
 from captioner.reading.questions import (
@@ -32,7 +31,7 @@ from captioner.reading.questions import (
     list_facts,
 )
 from captioner.scenes import judge_captions
-from captioner.search import greedy_search
+from captioner.search import search
 
 SHOWN = 3
 """Captions that are shown."""
@@ -99,12 +98,13 @@ def one_to_many(scenes: Scenes, recipe: Recipe) -> Example:
 
     def loss(decoder: PooledDecoder, rows: Tensor) -> Tensor:
         batch = data.batch(rows)
-        scores, _ = decoder.packed_scores(decoder.start(batch.maps), batch.words)
-        return softmax_loss(scores.data, batch.targets.data, len(rows))
+        hidden, _ = decoder.read(batch.features, batch.photo, batch.words)
+        return decoder.loss(hidden, batch.targets)
 
     def write(decoder: PooledDecoder) -> list[str]:
         start = decoder.start(torch.from_numpy(vectors["test"]))
-        found = greedy_search(decoder.step, start, vocabulary.max_words)
+        config = SearchConfig(beam_size=1, max_words=vocabulary.max_words)
+        found = search(decoder.step, start, (), config)
         return [vocabulary.decode(words) for words in found.words[:, 0].tolist()]
 
     def judge(captions: list[str]) -> tuple[float, float]:

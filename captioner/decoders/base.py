@@ -1,0 +1,159 @@
+"""Words so far -> scores of the next word."""
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from captioner.cells import State, first_state, from_torch, make_cell, to_torch
+from captioner.config import DecoderConfig
+from captioner.kernels import STEPS, SharedLinear, dropout, linear_softmax_loss
+
+Memory = tuple[Tensor, ...]
+"""What a decoder looks at again at every word; a row per photo. Empty where it never does."""
+
+
+@runtime_checkable
+class Look(Protocol):
+    """What a decoder sees before each word, depending on the hidden state h."""
+
+    weight: Float[Tensor, "X H"]
+    """Makes of h what is needed in order to look, along with what the cell makes of it."""
+    bias: Float[Tensor, " X"]
+
+    def see(self, products: Float[Tensor, "X n"]) -> Float[Tensor, "G n"]:
+        """What is added to the inputs of the cell, of the captions that go on, n of them."""
+        ...
+
+
+class Hidden(NamedTuple):
+    """What the words of a batch did to the hidden state."""
+
+    h: Float[Tensor, "H M"]
+    """After each of the M real words, in columns, in their packed order."""
+    last: State
+    """After each caption's last word, in the captions' own order."""
+
+
+class Decoder(nn.Module):
+    """A recurrent network over words: from the words so far to scores of the next.
+
+    It knows no photo; its state before the first word, h0, is given to it or nought.
+
+        x_t      = W_embed[word_t]                    word  -> vector      (V) -> (E)
+        h_t      = cell(x_t, h_{t-1})                 rnn, gru or lstm     (E), (H) -> (H)
+        scores_t = h_t W_vocab + b_vocab              temporal affine      (H) -> (V)
+
+    After Mikolov et al. 2010 (Recurrent neural network based language model, Interspeech). Dropout
+    as in Zaremba et al. 2014 (arXiv:1409.2329): across layers only.
+
+    Args:
+        config: Cell, layers and sizes.
+        num_words: Size of the vocabulary (V).
+        inputs: Size of what the lowest cell takes in; E, unless the decoder adds to it.
+
+    Raises:
+        ValueError: if a size or the dropout makes no sense.
+    """
+
+    def __init__(self, config: DecoderConfig, num_words: int, inputs: int | None = None) -> None:
+        super().__init__()
+        if not 0 <= config.dropout < 1:
+            raise ValueError(f"dropout {config.dropout} must be at least 0 and below 1")
+        self.config = config
+        self.embed = nn.Embedding(num_words, config.embedding)
+        self.cell = make_cell(
+            config.cell, inputs or config.embedding, config.hidden, config.layers, config.dropout
+        )
+        self.score = nn.Linear(config.hidden, num_words)
+        nn.init.normal_(self.embed.weight, std=0.1)
+        nn.init.normal_(self.score.weight, std=config.hidden**-0.5)
+        nn.init.zeros_(self.score.bias)
+
+    def empty_state(self, num: int) -> State:
+        """The state before the first word of `num` texts of which nothing is known: h0 = 0."""
+        h0 = self.embed.weight.new_zeros(num, self.config.layers, self.config.hidden)
+        return first_state(self.cell, h0)
+
+    def step(
+        self, words: Int[Tensor, " R"], state: State, memory: Memory = ()
+    ) -> tuple[Float[Tensor, "R V"], State]:
+        """Log-probability of each next word, after one word more.
+
+        Args:
+            words: The last words of R captions, those of a photo side by side.
+            state: A row per caption.
+            memory: A row per photo.
+        """
+        x = self.embed(words).unsqueeze(1)  # (R, 1, E)
+        h, after = self.cell(x, to_torch(state))  # (R, 1, H)
+        return self.score(h.squeeze(1)).log_softmax(dim=1), from_torch(after)
+
+    def hidden(self, state: State, words: PackedSequence, look: Look | None = None) -> Hidden:
+        """The hidden states of whole captions, on real words alone: nothing is spent on padding.
+
+        Args:
+            state: Before the first words; a row per caption, in the captions' own order.
+            words: Indices; `data` holds the M real words.
+            look: Adds to the inputs of the lowest cell what the decoder sees at a step.
+        """
+        if words.sorted_indices is not None:
+            state = tuple(part[words.sorted_indices] for part in state)
+        x = self._drop(self.embed(words.data))  # (M, E)
+        if x.is_cuda and look is None:  # cuDNN has all steps in one call
+            packed, after = self.cell(PackedSequence(x, words.batch_sizes), to_torch(state))
+            h, last = packed.data.t(), from_torch(after)
+        else:
+            h, last = self._run(x.t(), state, words.batch_sizes.tolist(), look)
+        if words.unsorted_indices is not None:
+            last = tuple(part[words.unsorted_indices] for part in last)
+        return Hidden(self._drop(h), last)
+
+    def loss(self, hidden: Hidden, targets: PackedSequence) -> Float[Tensor, ""]:
+        """Softmax loss of the words that truly came next, in nats per caption."""
+        num_captions = int(targets.batch_sizes[0])
+        return linear_softmax_loss(
+            hidden.h, self.score.weight, self.score.bias, targets.data, num_captions
+        )
+
+    def scores(self, hidden: Hidden) -> Float[Tensor, "M V"]:
+        """Scores of the word after each real word."""
+        return self.score(hidden.h.t())
+
+    def _run(
+        self, h: Float[Tensor, "I M"], state: State, sizes: list[int], look: Look | None
+    ) -> tuple[Float[Tensor, "H M"], State]:
+        """All layers, one after the other, over all words; captions in packed order."""
+        step, last = STEPS[self.config.cell], []
+        for layer in range(self.config.layers):
+            h = self._drop(h) if layer else h
+            weights: list[Tensor] = list(self.cell.all_weights[layer])
+            weight_ih, weight_hh, bias_ih, bias_hh = weights
+            inputs = torch.addmm(bias_ih.unsqueeze(1), weight_ih[:, : len(h)], h)
+            looks = look if layer == 0 else None
+            if looks:  # all that is made of h, in one product
+                weight_hh = torch.cat([weight_hh, looks.weight])
+                bias_hh = torch.cat([bias_hh, looks.bias])
+            linear = SharedLinear(weight_hh, bias_hh)
+            now = tuple(part[:, layer].t() for part in state)
+            ended, hs = [], []
+            for part in inputs.split(sizes, dim=1):
+                n = part.shape[1]
+                if n < now[0].shape[1]:
+                    ended.append(tuple(whole[:, n:] for whole in now))
+                    now = tuple(whole[:, :n] for whole in now)
+                recurrent = linear(now[0])
+                if looks:
+                    recurrent, rest = recurrent.split([len(part), len(looks.bias)])
+                    part = part + looks.see(rest)
+                now = step(part, recurrent, *now)
+                hs.append(now[0])
+            h = torch.cat(hs, dim=1)
+            parts = zip(now, *reversed(ended), strict=True)
+            last.append([torch.cat(part, dim=1).t() for part in parts])
+        return h, tuple(torch.stack(parts, dim=1) for parts in zip(*last, strict=True))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.config.dropout, self.training)

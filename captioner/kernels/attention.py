@@ -1,0 +1,140 @@
+"""Additive attention over the places of photos, a few photos at a time in the cache."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+_softmax_backward = torch.ops.aten._softmax_backward_data
+_tanh_backward = torch.ops.aten.tanh_backward
+
+CHUNK = 1 << 19
+"""Numbers worked on at once: two megabytes, which the second caches of two cores hold."""
+
+
+class PlacesInView:
+    """Soft attention of many steps over the same places (Bahdanau et al. 2015, arXiv:1409.0473).
+
+        e[n, l] = w . tanh(keys[photo n, l] + queries[n])
+        alpha   = softmax over l of e
+        z[n]    = sum_l alpha[n, l] values[photo n, l]
+
+    What stands in the way of speed is tanh(keys + queries), (N, L, A) at each step. It is made for
+    a few photos at a time, for all captions of each from one copy of its keys, and always in the
+    same piece of memory, which so stays in the processor's cache; in the backward pass it is made
+    anew rather than kept. The gradients of keys and w are collected over all steps.
+
+    Captions take slots (photo, k) in a grid, photos and captions in the order of their length, so
+    that those that go on fill a corner of it; each step works on that corner alone.
+
+    Made anew for each forward pass; `backward` may run once.
+
+    Args:
+        keys: Of the places of P photos.
+        values: What is read there; no gradient flows into them.
+        w: Weighs the components of a key.
+        photo: Number of each caption's photo; the longest caption first. A step looks for the
+            first n of these captions.
+    """
+
+    def __init__(
+        self,
+        keys: Float[Tensor, "P L A"],
+        values: Float[Tensor, "P L D"],
+        w: Float[Tensor, " A"],
+        photo: Int[Tensor, " N"],
+    ) -> None:
+        same = photo.unsqueeze(0) == photo.unsqueeze(1)  # (N, N)
+        self._slot = same.tril(-1).sum(dim=1)  # how many longer captions the photo has
+        first = self._slot == 0
+        rank = torch.empty(len(keys), dtype=torch.long, device=photo.device)
+        rank[photo[first]] = torch.arange(int(first.sum()), device=photo.device)
+        self._row = rank[photo]
+        self._corner = [
+            (rows + 1, slots + 1)
+            for rows, slots in zip(
+                self._row.cummax(0).values.tolist(),
+                self._slot.cummax(0).values.tolist(),
+                strict=True,
+            )
+        ]
+        keys = keys[photo[first]]
+        self.keys, self.values, self.w = keys.detach(), values[photo[first]], w.detach()
+        self.together = max(1, CHUNK // (self._corner[-1][1] * keys[0].numel()))
+        self._room = keys.new_empty(self.together * self._corner[-1][1] * keys[0].numel())
+        self.grads: list[Tensor] = []
+        self._token: Tensor = _Collect.apply(keys, w, self.grads)
+
+    def __call__(self, queries: Float[Tensor, "n A"]) -> tuple[Tensor, Tensor]:
+        """What is read, z (n, D), and where, alpha (n, L)."""
+        n = len(queries)
+        rows, slots = self._corner[n - 1]
+        place = self._row[:n] * slots + self._slot[:n]
+        grid = queries.new_zeros(rows * slots, queries.shape[1]).index_copy(0, place, queries)
+        z, alpha = _Attend.apply(grid.unflatten(0, (rows, slots)), self._token, self)
+        return z.flatten(0, 1)[place], alpha.flatten(0, 1)[place]
+
+    def matches(self, queries: Float[Tensor, "P K A"]) -> Iterator[tuple[slice, Tensor]]:
+        """Which photos, and tanh(keys + queries) of their captions (p, K, L, A); till the next."""
+        for first in range(0, len(queries), self.together):
+            photos = slice(first, min(first + self.together, len(queries)))
+            keys, some = self.keys[photos].unsqueeze(1), queries[photos].unsqueeze(2)
+            shape = (len(keys), some.shape[1], *keys.shape[2:])
+            room = self._room[: shape[0] * shape[1] * shape[2] * shape[3]].view(shape)
+            yield photos, torch.add(keys, some, out=room).tanh_()
+
+
+class _Collect(Function):
+    @staticmethod
+    def forward(ctx: Any, keys: Tensor, w: Tensor, grads: list[Tensor]) -> Tensor:
+        ctx.grads = grads
+        ctx.save_for_backward(w)
+        return keys.new_empty(0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        (w,) = ctx.saved_tensors
+        dkeys, dw = ctx.grads
+        ctx.grads.clear()
+        return dkeys.mul_(w), dw, None
+
+
+class _Attend(Function):
+    @staticmethod
+    def forward(
+        ctx: Any, queries: Tensor, token: Tensor, view: PlacesInView
+    ) -> tuple[Tensor, Tensor]:
+        fits = queries.new_empty(*queries.shape[:2], view.keys.shape[1])  # (P, K, L)
+        for photos, match in view.matches(queries):
+            torch.mv(match.flatten(0, 2), view.w, out=fits[photos].view(-1))
+        alpha = fits.softmax(dim=2)
+        ctx.view = view
+        ctx.save_for_backward(queries, alpha)
+        return torch.bmm(alpha, view.values[: len(alpha)]), alpha
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dz: Tensor, dalpha: Tensor) -> tuple[Tensor, Tensor, None]:
+        queries, alpha = ctx.saved_tensors
+        view: PlacesInView = ctx.view
+        if not view.grads:
+            view.grads += [torch.zeros_like(view.keys), torch.zeros_like(view.w)]
+        dkeys, dw = view.grads
+        dalpha = torch.baddbmm(dalpha, dz, view.values[: len(dz)].transpose(1, 2))
+        dfits = _softmax_backward(dalpha, alpha, 2, alpha.dtype)
+        dqueries = torch.empty_like(queries)
+        ones = queries.new_ones(1, 1, alpha.shape[2])
+        for photos, match in view.matches(queries):
+            dfit = dfits[photos]
+            dw.addmv_(match.flatten(0, 2).t(), dfit.flatten())
+            slope = _tanh_backward(dfit.unsqueeze(3).expand_as(match), match, grad_input=match)
+            flat = slope.flatten(0, 1)
+            out = dqueries[photos].flatten(0, 1).unsqueeze(1)
+            torch.bmm(ones.expand(len(flat), -1, -1), flat, out=out)
+            dkeys[photos] += slope.sum(dim=1)
+        return dqueries.mul_(view.w), dz.new_empty(0), None

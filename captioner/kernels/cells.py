@@ -1,0 +1,117 @@
+"""What a recurrent cell does with its gates, element by element, and its backward pass.
+
+Gates and states stand in columns: (G H, N) and (H, N).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+Columns = Float[Tensor, "H N"]
+Gates = Float[Tensor, "G N"]
+
+_sigmoid_backward = torch.ops.aten.sigmoid_backward
+_tanh_backward = torch.ops.aten.tanh_backward
+
+
+class _Lstm(Function):
+    """i, f, o = sigmoid, a = tanh; c' = f c + i a; h' = o tanh c'."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, recurrent: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        H = len(c)
+        gates = inputs + recurrent
+        gates[: 2 * H].sigmoid_()
+        gates[2 * H : 3 * H].tanh_()
+        gates[3 * H :].sigmoid_()
+        i, f, a, o = gates.split(H)
+        after = torch.addcmul(f * c, i, a)
+        squashed = after.tanh()
+        ctx.save_for_backward(gates, c, squashed)
+        return o * squashed, after
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dh: Tensor, dafter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        gates, c, squashed = ctx.saved_tensors
+        H = len(c)
+        i, f, a, o = gates.split(H)
+        dgates = torch.empty_like(gates)
+        di, df, da, do = dgates.split(H)
+        dc = dafter + _tanh_backward(dh * o, squashed)
+        torch.mul(dc, a, out=di)
+        torch.mul(dc, c, out=df)
+        torch.mul(dc, i, out=da)
+        torch.mul(dh, squashed, out=do)
+        _sigmoid_backward(dgates[: 2 * H], gates[: 2 * H], grad_input=dgates[: 2 * H])
+        _tanh_backward(da, a, grad_input=da)
+        _sigmoid_backward(do, o, grad_input=do)
+        return dgates, dgates, dc.mul_(f)
+
+
+class _Gru(Function):
+    """r, z = sigmoid; n = tanh(x_n + r h_n); h' = (1 - z) n + z h."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, recurrent: Tensor, h: Tensor) -> Tensor:
+        H = len(h)
+        r, z = (inputs[: 2 * H] + recurrent[: 2 * H]).sigmoid_().split(H)
+        n = torch.addcmul(inputs[2 * H :], r, recurrent[2 * H :]).tanh_()
+        ctx.save_for_backward(r, z, n, recurrent[2 * H :], h)
+        return torch.lerp(n, h, z)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dafter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        r, z, n, recurrent, h = ctx.saved_tensors
+        H = len(h)
+        dinputs = torch.empty(3 * H, h.shape[1], dtype=h.dtype, device=h.device)
+        dr, dz, dn = dinputs.split(H)
+        _sigmoid_backward(dafter * (h - n), z, grad_input=dz)
+        dh = dafter * z
+        _tanh_backward(dafter - dh, n, grad_input=dn)
+        _sigmoid_backward(dn * recurrent, r, grad_input=dr)
+        return dinputs, torch.cat([dinputs[: 2 * H], dn * r]), dh
+
+
+class _Rnn(Function):
+    """h' = tanh."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, recurrent: Tensor) -> Tensor:
+        h = (inputs + recurrent).tanh_()
+        ctx.save_for_backward(h)
+        return h
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dh: Tensor) -> tuple[Tensor, Tensor]:
+        dgates = _tanh_backward(dh, ctx.saved_tensors[0])
+        return dgates, dgates
+
+
+def lstm(inputs: Gates, recurrent: Gates, h: Columns, c: Columns) -> tuple[Columns, Columns]:
+    """Hochreiter & Schmidhuber 1997, with forget gates; gates i, f, a, o as in torch.nn.LSTM."""
+    return _Lstm.apply(inputs, recurrent, c)
+
+
+def gru(inputs: Gates, recurrent: Gates, h: Columns) -> tuple[Columns]:
+    """Cho et al. 2014; gates r, z, n as in torch.nn.GRU."""
+    return (_Gru.apply(inputs, recurrent, h),)
+
+
+def rnn(inputs: Gates, recurrent: Gates, h: Columns) -> tuple[Columns]:
+    """Elman 1990, as torch.nn.RNN."""
+    return (_Rnn.apply(inputs, recurrent),)
+
+
+STEPS: dict[str, Callable[..., tuple[Columns, ...]]] = {"rnn": rnn, "gru": gru, "lstm": lstm}
+"""One step of a cell by its name.
+
+    step(W_ih x + b_ih, W_hh h + b_hh, *state) -> state, h first
+"""

@@ -1,0 +1,151 @@
+"""What every captioner does, whatever computes it: photos in, captions out, one by one or many."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from captioner.config import Preprocessing, SearchConfig
+from captioner.errors import InputError
+from captioner.extraction import Look, look_at
+from captioner.images import Source
+from captioner.search import Member, search
+from captioner.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One caption of a photo and its log-probability in nats, END included."""
+
+    caption: str
+    log_prob: float
+
+
+class PhotoCaptioner(ABC):
+    """Photos -> CNN -> maps -> features -> search over the decoder's steps -> captions."""
+
+    vocabulary: Vocabulary
+    rerank: Callable[[list[list[Caption]]], list[list[Caption]]] | None = None
+    """Sorts the captions of each photo's beam anew, as `captioner.reranking.Reranker` does."""
+
+    @property
+    @abstractmethod
+    def preprocessing(self) -> Preprocessing:
+        """What is done to a photo before the CNN sees it."""
+
+    @abstractmethod
+    def make_look(self, photos: int) -> Look:
+        """The fastest way to put about so many photos through the CNN."""
+
+    @abstractmethod
+    def features(self, maps: np.ndarray) -> Any:
+        """What the decoder takes of the maps of N photos, as the CNN or a cache gives them."""
+
+    @abstractmethod
+    def begin(self, features: Any) -> Member:
+        """What a search takes: the decoder's step, its first state and its memory."""
+
+    def search(
+        self, features: Any, config: SearchConfig | None = None, first: int = 0
+    ) -> list[list[Caption]]:
+        """The captions of photos whose features are known, the best first.
+
+        Args:
+            features: As `features` gives them.
+            config: How to search; its `max_words` counts where it is below the model's own. There
+                are as many beams as captions at least.
+            first: Number of the first of these photos, for captions drawn by lot.
+
+        Raises:
+            InputError: if words are asked for that the model does not know, or more words than it
+                says in a caption.
+        """
+        config = config or SearchConfig()
+        limit = min(config.max_words, self.vocabulary.max_words)
+        if config.min_words > limit:
+            raise InputError(f"this model's captions have at most {limit} words")
+        beams = max(config.beam_size, config.num_captions)
+        asked = replace(config, max_words=limit, beam_size=beams)
+        if self.rerank and not config.sample:
+            asked = replace(asked, num_captions=beams)
+        try:
+            found = search(
+                *self.begin(features),
+                asked,
+                must=self._indices(config.must),
+                must_not=self._indices(config.must_not),
+                first=first,
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        captions = [
+            [
+                Caption(self.vocabulary.decode(words), log_prob)
+                for words, log_prob in zip(*of_photo, strict=True)
+                if log_prob > float("-inf")
+            ]
+            for of_photo in zip(found.words.tolist(), found.log_probs.tolist(), strict=True)
+        ]
+        if self.rerank:
+            captions = [of_photo[: config.num_captions] for of_photo in self.rerank(captions)]
+        return captions
+
+    def _indices(self, words: Sequence[str]) -> list[int]:
+        unknown = [word for word in words if word.lower() not in self.vocabulary.index]
+        if unknown:
+            raise InputError(f"the model does not know the word {', '.join(unknown)}")
+        return self.vocabulary.indices([word.lower() for word in words])
+
+    def stream(
+        self,
+        sources: Sequence[Source] | Iterable[Source],
+        config: SearchConfig | None = None,
+        batch_size: int = 64,
+    ) -> Iterator[list[Caption] | InputError]:
+        """Captions of each photo in turn, or the error of one that cannot be read.
+
+        Photos are decoded in parallel with the network, and captioned in batches.
+        """
+        look = self.make_look(len(sources) if isinstance(sources, Sequence) else batch_size)
+        pending: list[np.ndarray | InputError] = []
+        done = 0
+        for seen, maps, errors in look_at(sources, look, self.preprocessing):
+            found = dict(zip(seen, maps, strict=True)) | errors
+            pending.extend(found[i] for i in sorted(found))
+            if len(pending) >= batch_size:
+                yield from self._caption(pending, config, done)
+                done += len(pending)
+                pending = []
+        yield from self._caption(pending, config, done)
+
+    def _caption(
+        self, pending: list[np.ndarray | InputError], config: SearchConfig | None, first: int
+    ) -> Iterator[list[Caption] | InputError]:
+        maps = [item for item in pending if not isinstance(item, InputError)]
+        captions: Iterator[list[Caption]] = iter(())
+        if maps:
+            captions = iter(self.search(self.features(np.stack(maps)), config, first))
+        for item in pending:
+            yield item if isinstance(item, InputError) else next(captions)
+
+    def __call__(self, photos: Any, config: SearchConfig | None = None, **settings: Any) -> Any:
+        """The best caption of a photo, or of each of a list of photos.
+
+        Args:
+            photos: Path, PIL image, array (H, W, 3) or bytes of a file; or a list of these.
+            config: How to search.
+            settings: Fields of `SearchConfig` by name, such as `beam_size=5`.
+
+        Raises:
+            InputError: if a photo cannot be read.
+        """
+        alone = not isinstance(photos, list | tuple)
+        captions = []
+        config = replace(config or SearchConfig(), **settings)
+        for result in self.stream([photos] if alone else photos, config):
+            if isinstance(result, InputError):
+                raise result
+            captions.append(result[0].caption)
+        return captions[0] if alone else captions

@@ -1,0 +1,146 @@
+"""The quick layers against the plain ones of torch."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import gradcheck
+
+from captioner.kernels import STEPS, PlacesInView, SharedLinear, dropout, linear_softmax_loss
+
+CELLS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
+PHOTO = torch.tensor([2, 0, 0, 1, 2, 0, 2, 1])
+"""Photos of eight captions, the longest caption first."""
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+def doubles(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_is_that_of_torchs_cell(name: str) -> None:
+    plain = CELLS[name](3, 4).double()
+    x, h, c = doubles(5, 3), doubles(5, 4), doubles(5, 4)
+    state = (h, c) if name == "lstm" else (h,)
+    expected = plain(x, state if name == "lstm" else h)
+    expected = expected if name == "lstm" else (expected,)
+    inputs = F.linear(x, plain.weight_ih, plain.bias_ih).t()
+    recurrent = F.linear(h, plain.weight_hh, plain.bias_hh).t()
+    found = STEPS[name](inputs, recurrent, *(part.t() for part in state))
+    for part, true in zip(found, expected, strict=True):
+        torch.testing.assert_close(part.t(), true)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_gradients_of_a_step(name: str) -> None:
+    gates = {"rnn": 4, "gru": 12, "lstm": 16}[name]
+    state = [doubles(4, 3) for _ in range(2 if name == "lstm" else 1)]
+    assert gradcheck(STEPS[name], (doubles(gates, 3), doubles(gates, 3), *state))
+
+
+def test_a_shared_linear_layer_is_a_linear_layer_used_often() -> None:
+    weight, bias, x = doubles(3, 3), doubles(3), doubles(3, 5)
+
+    def run(quick: bool) -> tuple[Tensor, ...]:
+        linear = (
+            SharedLinear(weight, bias) if quick else lambda v: F.linear(v.t(), weight, bias).t()
+        )
+        y = linear(x)
+        y = linear(torch.cat([y[:, :2].tanh(), x], dim=1))
+        return (y, *torch.autograd.grad((y * torch.arange(7)).sum(), (weight, bias, x)))
+
+    for quick, plain in zip(run(True), run(False), strict=True):
+        torch.testing.assert_close(quick, plain)
+
+
+def test_the_loss_is_the_cross_entropy_of_a_linear_layer() -> None:
+    h, weight, bias = doubles(4, 6), doubles(9, 4), doubles(9)
+    targets = torch.tensor([0, 8, 3, 3, 1, 5])
+    plain = F.cross_entropy(F.linear(h.t(), weight, bias), targets, reduction="sum") / 3
+    quick = linear_softmax_loss(h, weight, bias, targets, 3)
+    torch.testing.assert_close(quick, plain)
+    for ours, true in zip(
+        torch.autograd.grad(5 * quick, (h, weight, bias)),
+        torch.autograd.grad(5 * plain, (h, weight, bias)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, true)
+
+
+def test_the_loss_is_finite_where_scores_are_far_apart() -> None:
+    h = torch.full((1, 2), 1e4)
+    loss = linear_softmax_loss(
+        h, torch.tensor([[1.0], [-1.0]]), torch.zeros(2), torch.tensor([0, 1])
+    )
+    assert loss.item() == pytest.approx(2e4)
+
+
+def plain_attention(keys: Tensor, values: Tensor, w: Tensor, photo: Tensor, queries: Tensor):
+    alpha = ((keys[photo] + queries.unsqueeze(1)).tanh() @ w).softmax(dim=1)
+    return (alpha.unsqueeze(1) @ values[photo]).squeeze(1), alpha
+
+
+@pytest.mark.parametrize("chunk", [1, 70, 1 << 19])
+@pytest.mark.parametrize("photo", [PHOTO, torch.arange(5), torch.zeros(4, dtype=torch.long)])
+def test_attention_is_the_plain_one(chunk: int, photo: Tensor, monkeypatch) -> None:
+    monkeypatch.setattr("captioner.kernels.attention.CHUNK", chunk)
+    num = int(photo.max()) + 1
+    keys, w, queries = doubles(num, 5, 7), doubles(7), doubles(len(photo), 7)
+    values = torch.randn(num, 5, 6, dtype=torch.float64)
+    weights = [torch.randn(len(photo), size, dtype=torch.float64) for size in (6, 5)]
+
+    def run(quick: bool) -> tuple[Tensor, ...]:
+        view = PlacesInView(keys, values, w, photo)
+        total = torch.zeros((), dtype=torch.float64)
+        for n in (len(photo), len(photo) - 1, 2, 1):
+            some = queries[:n] * n
+            z, alpha = view(some) if quick else plain_attention(keys, values, w, photo[:n], some)
+            total = total + (z * weights[0][:n]).sum() + (alpha * weights[1][:n]).sum()
+        return (total, *torch.autograd.grad(total, (keys, w, queries)))
+
+    for quick, plain in zip(run(True), run(False), strict=True):
+        torch.testing.assert_close(quick, plain)
+
+
+def test_attention_over_photos_of_which_some_have_no_caption() -> None:
+    keys, w, queries = doubles(6, 5, 7), doubles(7), doubles(2, 7)
+    values, photo = torch.randn(6, 5, 3).double(), torch.tensor([4, 1])
+    for found, true in zip(
+        PlacesInView(keys, values, w, photo)(queries),
+        plain_attention(keys, values, w, photo, queries),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, true)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_dropout_silences_its_share_and_keeps_the_mean(share: float) -> None:
+    x = torch.ones(301, 999)
+    dropped = dropout(x, share, training=True)
+    assert (dropped == 0).float().mean().item() == pytest.approx(share, abs=0.005)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.02)
+    assert len(dropped.unique()) == 2
+    # Neighbours share a random number, and must not share their fate.
+    silenced = (dropped == 0).flatten()[:200_000].view(-1, 4).float()
+    agreement = torch.corrcoef(silenced.t()) - torch.eye(4)
+    assert agreement.abs().max() < 0.02
+
+
+def test_dropout_lets_all_through_but_in_training() -> None:
+    x = torch.randn(3, 4)
+    assert dropout(x, 0.5, training=False) is x
+    assert dropout(x, 0.0, training=True) is x
+
+
+def test_dropout_draws_from_torchs_random_numbers() -> None:
+    x = torch.ones(50)
+    torch.manual_seed(3)
+    first = dropout(x, 0.5, training=True)
+    assert not torch.equal(dropout(x, 0.5, training=True), first)
+    torch.manual_seed(3)
+    assert torch.equal(dropout(x, 0.5, training=True), first)
