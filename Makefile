@@ -2,13 +2,14 @@
 # make test      set everything up, run the tests
 # make check     style, types and tests
 # make notebooks run the notebooks at their real size and keep what they show (minutes)
+# make bench     every step beside the usual way of doing it (most of an hour, on an idle machine)
 # make results   write the tables of the README anew from results/
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := runs/demo
 SCENES := data/scenes
 
-.PHONY: demo test check notebooks results clean
+.PHONY: demo test check notebooks bench results clean
 
 demo: .venv/installed
 	rm -rf $(DEMO)
@@ -32,6 +33,9 @@ check: .venv/tested
 notebooks: .venv/tested
 	$(BIN)/python tests/test_notebooks.py
 
+bench: .venv/tested
+	$(BIN)/python -m benchmarks
+
 results: .venv/tested
 	$(BIN)/python results/tables.py
 
@@ -39,7 +43,7 @@ results: .venv/tested
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[train]'
 	@touch $@
 
 .venv/tested: pyproject.toml | .venv/bin/python

@@ -1,10 +1,11 @@
-"""Write the README's tables of results from the records that evaluate.py left in this folder.
+"""Write the README's tables of results from the records in this folder and in benchmarks/records.
 
 python results/tables.py            fill the tables in
 python results/tables.py --check    exit code 1 if they say anything but the records
 """
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ import tyro
 from captioner.commands import finish
 from captioner.errors import InputError
 from captioner.files import read_json, write_text
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # benchmarks are not installed
+from benchmarks.records import FOLDER
+from benchmarks.table import speed_table
 
 RESULTS = Path(__file__).resolve().parent
 README = RESULTS.parent / "README.md"
@@ -200,6 +205,7 @@ def make_tables(folder: Path) -> dict[str, str]:
         "scenes": write_table(SCENE_HEADS, scenes),
         "language": language_table(folder),
         "help": help_table(folder),
+        "speed": speed_table(FOLDER),
     }
 
 

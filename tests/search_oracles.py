@@ -13,7 +13,6 @@ from captioner.config import SearchConfig
 from captioner.search import Found, State, search
 from captioner.vocabulary import END, PAD, START, UNK
 
-CODES = 10007
 NEVER = float("-inf")
 
 Caption = tuple[int, ...]
@@ -34,7 +33,9 @@ class MadeUp:
     """What its arrays are; `np.asarray` for NumPy's own."""
 
     def __post_init__(self) -> None:
-        scores = np.random.default_rng(self.seed).normal(size=(CODES, self.V)) * self.sharpness
+        self.codes = 10007 if self.V < 100 else 1009  # histories of one code go on alike
+        scores = np.random.default_rng(self.seed).normal(size=(self.codes, self.V))
+        scores *= self.sharpness
         table = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
         self.table = table.astype(np.float32)
         self.shared = self.of(self.table)
@@ -47,8 +48,8 @@ class MadeUp:
         assert captions % photos == 0
         assert state[0].shape == (captions, 1)
         self.rows.append((captions, photos))
-        code = (state[0].reshape(photos, -1) * 31 + words.reshape(photos, -1) + 7) % CODES
-        seen = (code + 101 * memory[0]) % CODES
+        code = (state[0].reshape(photos, -1) * 31 + words.reshape(photos, -1) + 7) % self.codes
+        seen = (code + 101 * memory[0]) % self.codes
         return self.shared[seen.reshape(-1)], (code.reshape(-1, 1),)
 
     def photos(self, numbers: Sequence[int]) -> tuple[State, State]:
@@ -60,8 +61,8 @@ class MadeUp:
         """Of the next word after these."""
         code = 0
         for word in (START, *words):
-            code = (code * 31 + word + 7) % CODES
-        code = (code + 101 * photo) % CODES
+            code = (code * 31 + word + 7) % self.codes
+        code = (code + 101 * photo) % self.codes
         if code not in self.lists:
             self.lists[code] = self.table[code].tolist()
         return self.lists[code]

@@ -191,7 +191,7 @@ def test_attention_looks_where_the_key_fits() -> None:
     places[0, 2] = 1
     with torch.no_grad():
         decoder.key.weight.fill_(3)
-        decoder.query.weight.zero_()
+        decoder.ask.weight.zero_()
         decoder.fit.weight.fill_(9)
     _, _, alpha = decoder.look(torch.tensor([1]), decoder.start(places), decoder.memory(places))
     assert alpha[0, 2] > 0.999

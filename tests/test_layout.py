@@ -13,13 +13,14 @@ PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
     "errors",
     "files config metrics cells losses reference kernels",
-    "vocabulary layouts download provenance scenes",
+    "vocabulary layouts download provenance scenes folders precision",
     "search coco datasets data images encoder decoders plotting card",
-    "flickr8k backbones checkpoint extraction resume logbook texts",
+    "flickr8k backbones checkpoint graphs resume logbook texts",
+    "extraction",
     "features streaming language",
-    "model",
-    "ensemble",
-    "evaluation training validation reranking inspection",
+    "model runtime",
+    "ensemble agreement",
+    "evaluation training validation reranking inspection exporting",
     "runs",
     "language_runs",
     "commands",
@@ -30,7 +31,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "timm", "matplotlib", "nltk", "pycocotools", "onnxruntime", "scipy"}
 LIGHT = ["errors", "files", "config", "vocabulary", "layouts", "datasets", "download", "coco",
          "flickr8k", "provenance", "plotting", "scenes", "commands", "card", "release",
-         "texts"]  # fmt: skip
+         "texts", "folders", "images", "search", "extraction", "streaming", "runtime"]  # fmt: skip
 """What the command line imports before it is told what to do, and what serves without torch."""
 
 

@@ -55,6 +55,7 @@ NOT_RUN = {
     "pip install": "an installation",
     "make": "an installation and a training of minutes",
     ".venv/bin/python -m pytest": "these very tests",
+    "python -m benchmarks": "minutes; see tests/test_benchmarks.py",
     "python results/tables.py": "writes to the README; `--check` is tested below",
 }
 SIZES = ["--embedding", "8", "--hidden", "8", "--batch-size", "32", "--epochs", "1"]
@@ -117,7 +118,9 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def provide(text: str, coloured: Path, trained: Path, drawn: Path, taught: Path) -> None:
     """Data sets and finished runs where a command or a program wants to find them."""
-    for name in re.findall(r"(?:--model |--resume |from_pretrained\(\")(runs/[\w-]+)", text):
+    for name in re.findall(
+        r"(?:--model |--ensemble |--resume |from_pretrained\(\")(runs/[\w-]+)", text
+    ):
         shutil.copytree(trained, name)
     for name in re.findall(r"(?:lm (?!train)\w+ |--lm |--init-decoder )(runs/[\w-]+)", text):
         shutil.copytree(taught, name)
@@ -320,10 +323,11 @@ def test_tables_of_made_records(tables: ModuleType, tmp_path: Path) -> None:
     readme = tmp_path / "R.md"
     readme.write_text("above\n" + "between\n".join(marks) + "below\n")
     assert tables.write_tables(tmp_path, readme, check=True) == 1
-    assert readme.read_text().count("old") == 4
+    assert readme.read_text().count("old") == 5
     assert tables.write_tables(tmp_path, readme) == 0
     assert tables.write_tables(tmp_path, readme, check=True) == 0
-    photos, scenes, language, help_ = readme.read_text().removeprefix("above\n").split("between\n")
+    parts = readme.read_text().removeprefix("above\n").split("between\n")
+    photos, scenes, language, help_, speed = parts
     rest = "20.0 (19.0 to 21.0) | 40.0 (39.0 to 41.0) | 7 of 900"
     assert photos.splitlines()[4:8] == [
         f"| f | [lstm](results/f-lstm-test.json) | 50.0 (49.0 to 51.0) | {rest} | 20 min |",
@@ -334,7 +338,8 @@ def test_tables_of_made_records(tables: ModuleType, tmp_path: Path) -> None:
     assert scenes.count("| 50.0 % of 8") == 4
     assert "No records yet." in language
     assert "No records yet." in help_
-    assert help_.endswith("<!-- end of results -->\nbelow\n")
+    assert "| work | target |" in speed or "No records yet." in speed
+    assert speed.endswith("<!-- end of results -->\nbelow\n")
 
     (tmp_path / "bad-test.json").write_text("{}")
     with pytest.raises(InputError, match=r"bad-test.json: not the record"):

@@ -1,21 +1,25 @@
 """Diverse beam search: groups keep apart as much as they are told to."""
 
+import numpy as np
 import pytest
 from search_oracles import MadeUp, captions, plain_beam_search
 
 from captioner.config import SearchConfig
+from captioner.search.candidates import Candidates
+from captioner.search.groups import keep_apart
 
 
 @pytest.mark.parametrize(("beam_size", "groups"), [(2, 2), (4, 2), (6, 3), (5, 5)])
 @pytest.mark.parametrize("diversity", [0.3, 2.0])
 def test_a_batch_equals_a_plain_search(beam_size: int, groups: int, diversity: float) -> None:
-    for V, length_penalty in ((8, 1.0), (25, 0.5)):
+    for V, length_penalty, no_repeat in ((7, 0.0, 1), (8, 1.0, 0), (25, 0.5, 2)):
         made_up = MadeUp(beam_size, V=V, sharpness=1.0)
         config = SearchConfig(
             beam_size,
             num_captions=beam_size,
             max_words=6,
             length_penalty=length_penalty,
+            no_repeat=no_repeat,
             groups=groups,
             diversity=diversity,
         )
@@ -49,3 +53,11 @@ def test_the_more_they_keep_apart_the_more_captions_differ() -> None:
         different.append(sum(len({*captions(found, place)}) for place in range(25)))
     assert different[0] == 25
     assert different[0] < different[1] < different[2] == 100
+
+
+def test_beams_that_have_come_to_nothing_keep_nobody_away() -> None:
+    """Of the first group's two beams one has no word to say; 5 merely stands in its place."""
+    log_probs = np.array([[[-0.5, -np.inf, -np.inf, -np.inf], [-1.0, -1.1, -1.2, -1.3]]])
+    words = np.array([[[4, 5, 0, 0], [5, 4, 6, 7]]])
+    best = Candidates(log_probs, np.zeros_like(words), words)
+    assert keep_apart(best, 2, 2, diversity=0.25).words[0, 1].tolist() == [5, 6, 7, 4]

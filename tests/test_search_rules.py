@@ -67,6 +67,7 @@ def test_what_is_finished_within_the_rules_comes_before_what_is_not() -> None:
 
 def test_words_that_cannot_be_said_are_left_out() -> None:
     made_up = without(5)
+    made_up.table[:, 6] -= 3  # the best caption of all does without it
     for must, said in (([5], set()), ([5, 6], {6}), ([4, 5, 6], {4, 6})):
         found = made_up.search(range(4), SearchConfig(3, max_words=5), must=must)
         for place in range(4):

@@ -39,13 +39,15 @@ class AttentionDecoder(PooledDecoder):
     def __init__(self, config: DecoderConfig, num_words: int) -> None:
         super().__init__(config, num_words, config.embedding + config.features)
         self.key = nn.Linear(config.features, config.attention, bias=False)
-        self.query = nn.Linear(config.hidden, config.attention)
+        # W_query and W_gate in one, since both are asked of h.
+        self.ask = nn.Linear(config.hidden, config.attention + config.features)
         self.fit = nn.Linear(config.attention, 1, bias=False)
-        self.gate = nn.Linear(config.hidden, config.features)
-        for linear in (self.key, self.query, self.gate):
-            nn.init.xavier_uniform_(linear.weight)
-        nn.init.zeros_(self.query.bias)
-        nn.init.zeros_(self.gate.bias)
+        for weight in (
+            self.key.weight,
+            *self.ask.weight.data.split([config.attention, config.features]),
+        ):
+            nn.init.xavier_uniform_(weight)
+        nn.init.zeros_(self.ask.bias)
 
     def start(self, features: Float[Tensor, "P L D"]) -> State:
         """The state before the first word, a row per photo."""
@@ -68,10 +70,11 @@ class AttentionDecoder(PooledDecoder):
         """As `step`, with the attention alpha that each caption paid to each place."""
         keys, places = memory
         h = state[0][:, 0]  # of the lowest cell, (R, H)
-        queries = self.query(h).unflatten(0, (len(keys), -1))  # (P, K, A)
+        queries, gate = self.ask(h).split([self.config.attention, self.config.features], dim=1)
+        queries = queries.unflatten(0, (len(keys), -1))  # (P, K, A)
         match = (keys.unsqueeze(1) + queries.unsqueeze(2)).tanh_()  # (P, K, L, A)
         alpha = self.fit(match).squeeze(3).softmax(dim=2)  # (P, K, L)
-        z = self.gate(h).sigmoid() * (alpha @ places).flatten(0, 1)  # (R, D)
+        z = gate.sigmoid() * (alpha @ places).flatten(0, 1)  # (R, D)
         x = torch.cat([self.embed(words), z], dim=1).unsqueeze(1)  # (R, 1, E + D)
         out, after = self.cell(x, to_torch(state))
         log_probs = self.score(out.squeeze(1)).log_softmax(dim=1)
@@ -84,29 +87,19 @@ class AttentionDecoder(PooledDecoder):
         state = tuple(part[photo] for part in self.start(features))
         if words.sorted_indices is not None:
             photo = photo[words.sorted_indices]
-        look = _Look(self, features, photo)
+        view = PlacesInView(self.key(features), features, self.fit.weight.squeeze(0), photo)
+        ask = SharedLinear(self.ask.weight, self.ask.bias)
+        seen = SharedLinear(self.cell.all_weights[0][0][:, self.config.embedding :])
+        alphas: list[Tensor] = []
+
+        def look(h: Tensor) -> Tensor:
+            queries, gate = ask(h).split([self.config.attention, self.config.features])
+            z, alpha = view(queries.t())
+            alphas.append(alpha)
+            return seen(gate.sigmoid() * z.t())
+
         hidden = self.hidden(state, words, look)
-        penalty = self.config.attention_penalty * unevenness(look.alphas)
-        return hidden, penalty / len(photo)
-
-
-class _Look:
-    """Attention along the captions of a batch, in packed order."""
-
-    def __init__(self, decoder: AttentionDecoder, features: Tensor, photo: Tensor) -> None:
-        fit = decoder.fit.weight.squeeze(0)
-        self._view = PlacesInView(decoder.key(features), features, fit, photo)
-        self._sizes = [decoder.config.attention, decoder.config.features]
-        self._seen = SharedLinear(decoder.cell.all_weights[0][0][:, decoder.config.embedding :])
-        self.weight = torch.cat([decoder.query.weight, decoder.gate.weight])
-        self.bias = torch.cat([decoder.query.bias, decoder.gate.bias])
-        self.alphas: list[Tensor] = []
-
-    def see(self, products: Tensor) -> Tensor:
-        queries, gate = products.split(self._sizes)
-        z, alpha = self._view(queries.t())
-        self.alphas.append(alpha)
-        return self._seen(gate.sigmoid() * z.t())
+        return hidden, self.config.attention_penalty * unevenness(alphas) / len(photo)
 
 
 def unevenness(looked: Sequence[Float[Tensor, "_ L"]]) -> Float[Tensor, ""]:

@@ -1,6 +1,7 @@
 """Words so far -> scores of the next word."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -15,17 +16,8 @@ Memory = tuple[Tensor, ...]
 """What a decoder looks at again at every word; a row per photo. Empty where it never does."""
 
 
-@runtime_checkable
-class Look(Protocol):
-    """What a decoder sees before each word, depending on the hidden state h."""
-
-    weight: Float[Tensor, "X H"]
-    """Makes of h what is needed in order to look, along with what the cell makes of it."""
-    bias: Float[Tensor, " X"]
-
-    def see(self, products: Float[Tensor, "X n"]) -> Float[Tensor, "G n"]:
-        """What is added to the inputs of the cell, of the captions that go on, n of them."""
-        ...
+Look = Callable[[Tensor], Tensor]
+"""h (H, n) of the captions that go on -> what the decoder sees then, for its gates (G, n)."""
 
 
 class Hidden(NamedTuple):
@@ -132,10 +124,6 @@ class Decoder(nn.Module):
             weights: list[Tensor] = list(self.cell.all_weights[layer])
             weight_ih, weight_hh, bias_ih, bias_hh = weights
             inputs = torch.addmm(bias_ih.unsqueeze(1), weight_ih[:, : len(h)], h)
-            looks = look if layer == 0 else None
-            if looks:  # all that is made of h, in one product
-                weight_hh = torch.cat([weight_hh, looks.weight])
-                bias_hh = torch.cat([bias_hh, looks.bias])
             linear = SharedLinear(weight_hh, bias_hh)
             now = tuple(part[:, layer].t() for part in state)
             ended, hs = [], []
@@ -144,11 +132,9 @@ class Decoder(nn.Module):
                 if n < now[0].shape[1]:
                     ended.append(tuple(whole[:, n:] for whole in now))
                     now = tuple(whole[:, :n] for whole in now)
-                recurrent = linear(now[0])
-                if looks:
-                    recurrent, rest = recurrent.split([len(part), len(looks.bias)])
-                    part = part + looks.see(rest)
-                now = step(part, recurrent, *now)
+                if look and layer == 0:
+                    part = part + look(now[0])
+                now = step(part, linear(now[0]), *now)
                 hs.append(now[0])
             h = torch.cat(hs, dim=1)
             parts = zip(now, *reversed(ended), strict=True)

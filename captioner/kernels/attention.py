@@ -12,8 +12,8 @@ from torch.autograd.function import once_differentiable
 _softmax_backward = torch.ops.aten._softmax_backward_data
 _tanh_backward = torch.ops.aten.tanh_backward
 
-CHUNK = 1 << 19
-"""Numbers worked on at once: two megabytes, which the second caches of two cores hold."""
+CHUNK = 1 << 18
+"""Numbers worked on at once: a megabyte, which a core's second cache holds."""
 
 
 class PlacesInView:
@@ -74,9 +74,7 @@ class PlacesInView:
         n = len(queries)
         rows, slots = self._corner[n - 1]
         place = self._row[:n] * slots + self._slot[:n]
-        grid = queries.new_zeros(rows * slots, queries.shape[1]).index_copy(0, place, queries)
-        z, alpha = _Attend.apply(grid.unflatten(0, (rows, slots)), self._token, self)
-        return z.flatten(0, 1)[place], alpha.flatten(0, 1)[place]
+        return _Attend.apply(queries, self._token, self, place, (rows, slots))
 
     def matches(self, queries: Float[Tensor, "P K A"]) -> Iterator[tuple[slice, Tensor]]:
         """Which photos, and tanh(keys + queries) of their captions (p, K, L, A); till the next."""
@@ -107,34 +105,49 @@ class _Collect(Function):
 class _Attend(Function):
     @staticmethod
     def forward(
-        ctx: Any, queries: Tensor, token: Tensor, view: PlacesInView
+        ctx: Any,
+        queries: Tensor,
+        token: Tensor,
+        view: PlacesInView,
+        place: Tensor,
+        corner: tuple[int, int],
     ) -> tuple[Tensor, Tensor]:
-        fits = queries.new_empty(*queries.shape[:2], view.keys.shape[1])  # (P, K, L)
-        for photos, match in view.matches(queries):
+        grid = _put(queries, place, corner)
+        fits = grid.new_empty(*corner, view.keys.shape[1])  # (P, K, L)
+        for photos, match in view.matches(grid):
             torch.mv(match.flatten(0, 2), view.w, out=fits[photos].view(-1))
         alpha = fits.softmax(dim=2)
-        ctx.view = view
-        ctx.save_for_backward(queries, alpha)
-        return torch.bmm(alpha, view.values[: len(alpha)]), alpha
+        z = torch.bmm(alpha, view.values[: len(alpha)])
+        ctx.view, ctx.corner = view, corner
+        ctx.save_for_backward(grid, alpha, place)
+        return z.flatten(0, 1)[place], alpha.flatten(0, 1)[place]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dz: Tensor, dalpha: Tensor) -> tuple[Tensor, Tensor, None]:
-        queries, alpha = ctx.saved_tensors
+    def backward(ctx: Any, dz: Tensor, dalpha: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        grid, alpha, place = ctx.saved_tensors
         view: PlacesInView = ctx.view
         if not view.grads:
             view.grads += [torch.zeros_like(view.keys), torch.zeros_like(view.w)]
         dkeys, dw = view.grads
-        dalpha = torch.baddbmm(dalpha, dz, view.values[: len(dz)].transpose(1, 2))
+        by_read = torch.bmm(_put(dz, place, ctx.corner), view.values[: len(grid)].transpose(1, 2))
+        dalpha = by_read.add_(_put(dalpha, place, ctx.corner))
         dfits = _softmax_backward(dalpha, alpha, 2, alpha.dtype)
-        dqueries = torch.empty_like(queries)
-        ones = queries.new_ones(1, 1, alpha.shape[2])
-        for photos, match in view.matches(queries):
+        dgrid = torch.empty_like(grid)
+        ones = grid.new_ones(1, 1, alpha.shape[2])
+        for photos, match in view.matches(grid):
             dfit = dfits[photos]
             dw.addmv_(match.flatten(0, 2).t(), dfit.flatten())
             slope = _tanh_backward(dfit.unsqueeze(3).expand_as(match), match, grad_input=match)
             flat = slope.flatten(0, 1)
-            out = dqueries[photos].flatten(0, 1).unsqueeze(1)
+            out = dgrid[photos].flatten(0, 1).unsqueeze(1)
             torch.bmm(ones.expand(len(flat), -1, -1), flat, out=out)
-            dkeys[photos] += slope.sum(dim=1)
-        return dqueries.mul_(view.w), dz.new_empty(0), None
+            dkeys[photos].add_(slope.sum(dim=1))
+        return dgrid.flatten(0, 1)[place].mul_(view.w), dz.new_empty(0), None, None, None
+
+
+def _put(rows: Tensor, place: Tensor, corner: tuple[int, int]) -> Tensor:
+    """Rows of captions into their places in the grid, which is nought elsewhere."""
+    width = rows.shape[1]
+    grid = rows.new_zeros(corner[0] * corner[1], width).index_copy_(0, place, rows)
+    return grid.view(*corner, width)

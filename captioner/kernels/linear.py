@@ -42,7 +42,6 @@ class SharedLinear:
         self.weight = weight.detach()
         self.bias = weight.new_zeros(()) if bias is None else bias.detach().unsqueeze(1)
         self.uses: list[tuple[Tensor, Tensor]] = []
-        self._turned: Tensor | None = None
         # Autograd runs a node's backward pass after those of all that came from it: the token's
         # comes after that of every step.
         self._token: Tensor = _Collect.apply(weight, bias, self.uses)
@@ -50,12 +49,6 @@ class SharedLinear:
     def __call__(self, x: Float[Tensor, "I N"]) -> Float[Tensor, "O N"]:
         """W x + b; vectors stand in columns."""
         return _Use.apply(x, self._token, self)
-
-    def turned(self) -> Float[Tensor, "I O"]:
-        """W^T, laid out anew: the products of the backward pass are quicker for it."""
-        if self._turned is None:
-            self._turned = self.weight.t().contiguous()
-        return self._turned
 
 
 class _Collect(Function):
@@ -85,5 +78,8 @@ class _Use(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, None]:
         ctx.linear.uses.append((ctx.saved_tensors[0], grad))
-        dx = ctx.linear.turned() @ grad if ctx.needs_input_grad[0] else None
+        dx = None
+        if ctx.needs_input_grad[0]:
+            # As rows: the product W^T dy with columns takes half as long again.
+            dx = (grad.t() @ ctx.linear.weight).t().contiguous()
         return dx, grad.new_empty(0), None

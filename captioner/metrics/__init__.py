@@ -11,10 +11,12 @@ import numpy as np
 
 from captioner.metrics.bleu import bleu_counts, corpus_bleu
 from captioner.metrics.cider import CiderD, count_documents
+from captioner.metrics.reward import CiderReward
 from captioner.metrics.rouge import rouge_l
 
 __all__ = [
     "CiderD",
+    "CiderReward",
     "bleu_counts",
     "bootstrap",
     "corpus_bleu",

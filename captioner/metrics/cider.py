@@ -85,7 +85,7 @@ class CiderD:
     ) -> None:
         _check(references)
         known, num_photos = document_frequencies or ({}, len(references))
-        most = max(known.values(), default=1)
+        most = max(1, max(known.values(), default=1))
         if num_photos < most:
             raise ValueError(f"Some n-gram is said to be in {most} of {num_photos} photos.")
         num_references = np.array([len(photo) for photo in references])

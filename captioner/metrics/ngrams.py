@@ -20,8 +20,9 @@ PAD = -2
 """Fills captions up to one length. It differs from BREAK, so that the two never match."""
 
 # An odd number near 2**64 / golden ratio: the leading bits of its multiples are spread evenly, and
-# no two keys have one hash.
-SPREAD = np.uint64(0x9E3779B97F4A7C15)
+# no two keys have one hash. With this one, 2**64 - 1 is no hash of a key below 2**63.
+SPREAD = np.uint64(0x9E3779B97F4A7C17)
+EMPTY = np.uint64(2**64 - 1)
 
 
 class Ngrams(NamedTuple):
@@ -65,15 +66,19 @@ class KeyTable:
         self.slots[order] = taken
         self.size = max(2**bits, int(taken.max(initial=0)) + 2)
         # No hash is beyond an empty slot, so every search ends there.
-        self._hashes = np.full(self.size, 2**64 - 1, dtype=np.uint64)
+        self._hashes = np.full(self.size, EMPTY)
         self._hashes[taken] = hashes
 
     def find(self, keys: np.ndarray) -> np.ndarray:
-        """Slot of each key, -1 where it has none; keys may also be negative, and have none then."""
+        """Slot of each key, -1 where it has none."""
         hashes = keys.view(np.uint64) * SPREAD
         slots = (hashes >> self._shift).view(np.int64)
-        while (later := self._hashes[slots] < hashes).any():
-            slots += later
+        slots += self._hashes[slots] < hashes
+        # Few are further off than one slot.
+        before = np.flatnonzero(self._hashes[slots] < hashes)
+        while before.size:
+            slots[before] += 1
+            before = before[self._hashes[slots[before]] < hashes[before]]
         return np.where(self._hashes[slots] == hashes, slots, -1)
 
 
@@ -89,6 +94,9 @@ class NgramIndex:
         words: The running text.
         num_words: More than the highest number in it.
 
+    Raises:
+        ValueError: if numbers of words take more than 31 bits, so that keys need not fit into 63.
+
     Attributes:
         ngrams: Those of the text, for each n; equal ones side by side and in order of place.
         sizes: More than the highest number of an n-gram, for each n.
@@ -97,31 +105,31 @@ class NgramIndex:
 
         >>> index = NgramIndex(np.array([1, 2, 3, 1, 2, BREAK]), 4)
         >>> index.ngrams[1].places
-        array([0, 3, 1, 2])
+        array([2, 0, 3, 1])
         >>> [places.tolist() for places, _ in index.find(np.array([[1], [2], [1], [PAD]]))]
         [[0, 1, 2], [0], [], []]
     """
 
     def __init__(self, words: np.ndarray, num_words: int) -> None:
+        if num_words > 2**31:
+            raise ValueError(f"Numbers of words go up to {2**31 - 1}, not {num_words - 1}.")
         self._num_words = num_words
         self._tables: list[KeyTable] = []
         places = np.flatnonzero(words >= 0)
-        numbers = words[places]
-        order = _sort(numbers)
-        self.ngrams = [Ngrams(places[order], numbers[order])]
+        places = places[_sort(words[places])]
+        self.ngrams = [Ngrams(places, words[places])]
         for n in range(1, MAX_N):
             places, numbers = self.ngrams[-1]
             last = words[places + n]
             inside = np.flatnonzero(last >= 0)
-            keys = numbers[inside] * self._num_words + last[inside]
-            order = _sort(keys)
-            keys = keys[order]
+            # Equal beginnings are side by side already, and stay in order where last words agree.
+            order = inside[_sort(last[inside])]
+            keys = numbers[order] * num_words + last[order]
             first = differs_from_last(keys)
             table = KeyTable(keys[first])
-            numbers = table.slots[np.cumsum(first) - 1]
             self._tables.append(table)
-            self.ngrams.append(Ngrams(places[inside[order]], numbers))
-        self.sizes = [self._num_words, *(table.size for table in self._tables)]
+            self.ngrams.append(Ngrams(places[order], table.slots[np.cumsum(first) - 1]))
+        self.sizes = [num_words, *(table.size for table in self._tables)]
 
     def find(self, captions: np.ndarray) -> Iterator[Ngrams]:
         """For n = 1, 2, 3, 4 those n-grams of captions that are known, by places in all captions.
@@ -231,13 +239,14 @@ def count_matches(captions: np.ndarray, texts: np.ndarray) -> np.ndarray:
     return counts
 
 
-def _sort(keys: np.ndarray) -> np.ndarray:
-    """The order that sorts keys from 0 up, equal ones as they come."""
-    bits = len(keys).bit_length()
-    if int(keys.max(initial=0)).bit_length() + bits < 64:
-        # Sorting numbers is several times as fast as sorting their places.
-        return np.sort(keys << bits | np.arange(len(keys))) & (2**bits - 1)
-    return keys.argsort(kind="stable")
+def _sort(words: np.ndarray) -> np.ndarray:
+    """The order that sorts words, equal ones as they come.
+
+    Words of 31 bits leave room for the places. Sorting both together is several times as fast as
+    sorting places by word.
+    """
+    bits = len(words).bit_length()
+    return np.sort(words << bits | np.arange(len(words))) & (2**bits - 1)
 
 
 def _mark_breaks(sentences: Sequence[str]) -> str:

@@ -25,13 +25,13 @@ SIGMA = 6.0
 # CIDEr-D is 10 at most; the paper's authors scale plain CIDEr by the same factor.
 SCALE = 10.0
 
-# Pairs of a word in a caption and one in a reference that are compared at a time: as many as stay
-# in the cache of a core.
+# Pairs of a word in a caption and one in a reference that are compared at a time. More would not
+# stay in the cache of a core; with fewer, NumPy is called more often.
 PAIRS = 2**20
 
 
 class Matches(NamedTuple):
-    """N-grams of references that are in captions too, each place of a reference by itself."""
+    """N-grams of references that are in captions too: each place in a reference by itself."""
 
     in_caption: np.ndarray
     """How often the n-gram is in the caption."""
@@ -56,7 +56,8 @@ class CiderReward:
         count_end: Whether END counts as a word.
 
     Raises:
-        ValueError: if there is no photo, or a photo without references, or END in a reference.
+        ValueError: if there is no photo, or a photo without references, or if a reference holds END
+            or a negative number.
 
     Example: 4 is in both photos, as is END, and neither weighs anything. Of two words that weigh
     the same one agrees, "4 5" of three pairs, and no triple: 10 * (1/2 + 1/3 + 0 + 0) / 4.
@@ -75,8 +76,10 @@ class CiderReward:
         sentences = list(chain.from_iterable(references))
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         spoken = np.fromiter(chain.from_iterable(sentences), np.int64, lengths.sum())
-        if (spoken == end).any():
-            raise ValueError(f"END, index {end}, is in a reference; give its words alone.")
+        if (spoken == end).any() or spoken.min(initial=0) < 0:
+            raise ValueError(
+                f"A reference holds END, {end}, or a negative index; give words alone."
+            )
         ends = np.cumsum(lengths)
         words = np.insert(spoken, ends, BREAK)
         if count_end:
@@ -88,7 +91,8 @@ class CiderReward:
         """CIDEr-D of each caption, from 0 to 10 (M, float64).
 
         Args:
-            words: Captions (M, T), what follows END being ignored; one without END is all words.
+            words: Captions (M, T) of whole numbers. What follows END is ignored; a caption without
+                END is all words.
             photos: Which photo each is of, counted from 0 (M).
 
         Raises:
@@ -125,10 +129,10 @@ class Rarities:
     """
 
     def __init__(self, index: NgramIndex, documents: Sequence[np.ndarray], num_photos: int) -> None:
-        self.index = index
+        self._index = index
         most = max(int(counts.max(initial=1)) for counts in documents)
         by_count = np.log(num_photos / np.maximum(1, np.arange(most + 1))) ** 2
-        self.squares = [by_count[counts] for counts in documents]
+        self._squares = [by_count[counts] for counts in documents]
 
     @classmethod
     def of_photos(cls, index: NgramIndex, photo: np.ndarray) -> "Rarities":
@@ -155,7 +159,7 @@ class Rarities:
             documents[-1][number_at[ends[lengths == n] - n]] = counts[lengths == n]
         return cls(index, documents, num_photos)
 
-    def weigh(self, captions: np.ndarray, found: Iterable[Ngrams] | None = None) -> np.ndarray:
+    def look_up(self, captions: np.ndarray, found: Iterable[Ngrams] | None = None) -> np.ndarray:
         """The squared rarity of the n-gram at each place of captions.
 
         Args:
@@ -165,21 +169,26 @@ class Rarities:
         Returns:
             For each n (4, T, M); it means nothing where no n-gram begins.
         """
-        weights = np.full((MAX_N, captions.size), self.squares[0][-1])
-        found = self.index.find(captions) if found is None else found
-        for squares, weight, (places, numbers) in zip(self.squares, weights, found, strict=True):
-            weight[places] = squares[numbers]
-        return weights.reshape(MAX_N, *captions.shape)
+        squares = np.full((MAX_N, captions.size), self._squares[0][-1])
+        found = self._index.find(captions) if found is None else found
+        for of_one_n, known, (places, numbers) in zip(squares, self._squares, found, strict=True):
+            of_one_n[places] = known[numbers]
+        return squares.reshape(MAX_N, *captions.shape)
 
 
 class Consensus:
     """The references of all photos in numbers, every n-gram of theirs weighed once.
 
+    Products of TF-IDF vectors are sums over places in the reference: where an n-gram is there
+    twice, each place has half of
+
+        min(g(c), g(s)) * g(s)  =  rarity^2 * min(count in c, count in s) * count in s.
+
     Args:
         words: Running text of the references, photo after photo.
         num_references: How many each photo has.
         num_words: More than the highest number of a word.
-        given: How rare n-grams are; by default the references tell.
+        given: How rare n-grams are; by default the references themselves tell.
     """
 
     def __init__(
@@ -195,7 +204,7 @@ class Consensus:
         photo = np.repeat(np.arange(len(num_references)), num_references)[sentence]
         # Narrow words are compared faster.
         self._words = words.astype(np.min_scalar_type(-num_words))
-        self._lengths = lengths.astype(np.min_scalar_type(-lengths.max()))[sentence]
+        self._lengths = lengths.astype(np.min_scalar_type(lengths.max()))[sentence]
         self._num_references = num_references
         self._ends = ends[np.cumsum(num_references) - 1]
         self._begins = np.append(0, self._ends[:-1] + 1)
@@ -208,7 +217,7 @@ class Consensus:
             runs = np.diff(np.append(np.flatnonzero(first), len(first)))
             count[places] = np.repeat(runs, runs)
         found = None if given else index.ngrams
-        weights = self._rarities.weigh(words[:, None], found)[:, :, 0] * (counts > 0)
+        weights = self._rarities.look_up(words[:, None], found)[:, :, 0]
         for count, weight in zip(counts, weights, strict=True):
             squares = np.bincount(sentence, count * weight, len(ends))
             # An n-gram that is in all photos may be all there is: 0 / 0, and nothing to compare.
@@ -241,20 +250,21 @@ class Consensus:
         wrong = photos[(photos < 0) | (photos >= len(self._ends))]
         if wrong.size:
             raise ValueError(f"There is no photo {wrong[0]} among {len(self._ends)}.")
+        words = words.astype(np.int64, copy=False)
         narrow = np.min_scalar_type(-1 - words.max(initial=1))
         longest = (self._ends - self._begins)[photos].max(initial=1)
         totals = np.zeros(len(begins))
         order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
         while order.size:
             size = int(lengths[order[0]])
-            num = max(2, PAIRS // (size * longest))
+            num = max(2, PAIRS // (size * max(size, longest)))
             rows, order = order[:num], order[num:]
-            # A column alone would be summed in another order, and the last digit be another.
+            # NumPy would sum a column alone in another order, and change the last digit.
             rows = np.resize(rows, max(2, len(rows)))
             steps = np.arange(size + 1)[:, None]
             captions = words[begins[rows] + np.minimum(steps, lengths[rows] - 1)]  # (T + 1, M)
             captions[steps >= lengths[rows]] = PAD
-            squares = self._rarities.weigh(captions)[:, :-1]
+            squares = self._rarities.look_up(captions)[:, :-1]
             captions = captions[:-1].astype(narrow)
             own = count_matches(captions, np.where(captions == PAD, narrow.type(BREAK), captions))
             norms = np.sqrt((own * squares).sum(axis=1))

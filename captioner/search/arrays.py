@@ -20,6 +20,11 @@ def namespace(array: Array) -> ModuleType:
     return array_api_compat.array_namespace(array)
 
 
+def device_of(array: Array) -> Any:
+    """Where it lies; NumPy's arrays know of a device since version 2 only."""
+    return array_api_compat.device(array)
+
+
 def no_gradients(array: Array) -> AbstractContextManager[Any]:
     """Where torch need not note down how its tensors were computed."""
     if array_api_compat.is_torch_array(array):

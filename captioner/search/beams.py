@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from jaxtyping import Bool, Float, Int
 
-from captioner.search.arrays import NEVER, Array, along, namespace, rows_of, topk
+from captioner.search.arrays import NEVER, Array, along, device_of, namespace, rows_of, topk
 from captioner.search.candidates import Candidates, best_of_lanes, going_on
 from captioner.search.found import Found, Leaving, State, Step, pad_words
 from captioner.search.groups import keep_apart
@@ -47,7 +47,7 @@ class BeamSearch:
     def run(self, step: Step, state: State, memory: State, words: Int[Array, " N"]) -> Found:
         """The captions of N photos, whose last words are `words`."""
         xp = namespace(words)
-        n, device = words.shape[0], words.device
+        n, device = words.shape[0], device_of(words)
         photos = xp.arange(n, device=device)  # those that still run
         said = xp.zeros((n, 1, 0), dtype=words.dtype, device=device)
         totals = xp.zeros((n, 1, 1), dtype=xp.float32, device=device)
@@ -83,9 +83,9 @@ class BeamSearch:
 
     def _none_kept(self, words: Int[Array, " n"]) -> Finished:
         xp = namespace(words)
-        shape = (words.shape[0], self.config.groups, self.beams)
-        empty = xp.zeros(shape, dtype=xp.float32, device=words.device) + NEVER
-        return Finished(empty, empty, xp.zeros((*shape, 0), dtype=words.dtype, device=words.device))
+        shape, device = (words.shape[0], self.config.groups, self.beams), device_of(words)
+        empty = xp.full(shape, NEVER, dtype=xp.float32, device=device)
+        return Finished(empty, empty, xp.zeros((*shape, 0), dtype=words.dtype, device=device))
 
     def _candidates(
         self, log_probs: Float[Array, "n R V"], totals: Float[Array, "n L B"]
@@ -168,8 +168,8 @@ class BeamSearch:
 def _all_end(totals: Float[Array, "n L B"], end: Float[Array, "n R"]) -> Candidates:
     """Every beam says END."""
     xp = namespace(totals)
-    rows = xp.reshape(xp.arange(end.shape[1], device=end.device), totals.shape[1:])
-    rows = xp.zeros(totals.shape, dtype=rows.dtype, device=end.device) + rows
+    rows = xp.reshape(xp.arange(end.shape[1], device=device_of(end)), totals.shape[1:])
+    rows = xp.zeros(totals.shape, dtype=rows.dtype, device=device_of(end)) + rows
     return Candidates(totals + xp.reshape(end, totals.shape), rows, xp.zeros_like(rows) + END)
 
 

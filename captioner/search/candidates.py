@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 from jaxtyping import Float, Int
 
-from captioner.search.arrays import NEVER, Array, along, namespace, topk
+from captioner.search.arrays import NEVER, Array, along, device_of, namespace, topk
 from captioner.vocabulary import END, PAD
 
 LANES = 128
 """Words w with the same w % LANES are looked at together first."""
+FEW_ROWS = 16
+"""Fewer rows than these are looked through at once: two steps would take longer."""
 
 
 class Candidates(NamedTuple):
@@ -50,8 +52,8 @@ def best_words(
 ) -> Candidates:
     """The `count` best words of B beams together.
 
-    In two steps, and exactly: the largest of each lane of words, then all words of those `count`
-    lanes that have the largest; no other lane can hold one of the best.
+    Where there are many rows, in two steps, and exactly: the largest of each lane of words, then
+    all words of those `count` lanes that have the largest; no other lane can hold one of the best.
 
     Args:
         log_probs: Of the next word; of PAD they are -inf.
@@ -71,17 +73,15 @@ def best_words(
     if count > B * V:
         best = best_words(log_probs, totals, B * V)
         more = count - B * V
-        empty = xp.zeros((m, more), dtype=best.rows.dtype, device=best.rows.device)
-        never = xp.zeros((m, more), dtype=best.log_probs.dtype, device=empty.device) + NEVER
+        empty = xp.zeros((m, more), dtype=best.rows.dtype, device=device_of(best.rows))
+        never = xp.zeros((m, more), dtype=best.log_probs.dtype, device=device_of(empty)) + NEVER
         return Candidates(
             xp.concat([best.log_probs, never], axis=1),
             xp.concat([best.rows, empty], axis=1),
             xp.concat([best.words, empty], axis=1),
         )
     width = lanes_of(V)
-    if 2 * count > B * width:
-        width = V
-    if width == V:
+    if width == V or 2 * count > B * width or m * B < FEW_ROWS:
         sums, places = topk(xp.reshape(log_probs + totals[:, :, None], (m, B * V)), count)
         return Candidates(sums, places // V, places % V)
     depth, rest = divmod(V, width)
@@ -113,7 +113,7 @@ def best_of_lanes(
     flat = best_words(xp.reshape(log_probs, (n * L, B, -1)), xp.reshape(totals, (n * L, B)), count)
     sums, rows, words = (xp.reshape(part, (n, L, count)) for part in flat)
     if L > 1:
-        rows = rows + B * xp.arange(L, device=rows.device)[:, None]
+        rows = rows + B * xp.arange(L, device=device_of(rows))[:, None]
     return Candidates(sums, rows, words)
 
 
@@ -126,5 +126,5 @@ def members(lanes: Int[Array, "*lanes"], num_words: int, width: int) -> Int[Arra
     """
     xp = namespace(lanes)
     depth = -(-num_words // width)
-    words = lanes[..., None] + width * xp.arange(depth, device=lanes.device)
+    words = lanes[..., None] + width * xp.arange(depth, device=device_of(lanes))
     return xp.where(words < num_words, words, PAD) if num_words % width else words

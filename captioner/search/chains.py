@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
-from captioner.search.arrays import NEVER, Array, namespace, rows_of
+from captioner.search.arrays import NEVER, Array, device_of, namespace, rows_of
 from captioner.search.candidates import best_words
 from captioner.search.draw import draw, pick
 from captioner.search.found import Found, Leaving, State, Step
@@ -36,7 +36,7 @@ class ChainSearch:
     def run(self, step: Step, state: State, memory: State, words: Int[Array, " N"]) -> Found:
         """The captions of N photos, whose last words are `words`."""
         xp = namespace(words)
-        n, K, device = words.shape[0], self.config.num_captions, words.device
+        n, K, device = words.shape[0], self.config.num_captions, device_of(words)
         choose = self._choice(words)
         photos = xp.arange(n, device=device)  # those that still run
         said = xp.zeros((n, K, 0), dtype=words.dtype, device=device)
@@ -83,7 +83,7 @@ class ChainSearch:
             return _likeliest
         numbers = np.arange(words.shape[0]) + self.first
         numbers = uniforms(config.seed, numbers, config.num_captions, config.max_words)
-        lots = xp.asarray(numbers, device=words.device)  # (N, K, T)
+        lots = xp.asarray(numbers, device=device_of(words))  # (N, K, T)
 
         def choose(log_probs: Array, photos: Array, t: int) -> Array:
             lot = lots[:, :, t][photos]  # (n, K)
@@ -97,5 +97,5 @@ def _likeliest(
 ) -> Int[Array, "n R"]:
     xp = namespace(log_probs)
     n, R, V = log_probs.shape
-    totals = xp.zeros((n * R, 1), dtype=log_probs.dtype, device=log_probs.device)
+    totals = xp.zeros((n * R, 1), dtype=log_probs.dtype, device=device_of(log_probs))
     return xp.reshape(best_words(xp.reshape(log_probs, (n * R, 1, V)), totals, 1).words, (n, R))

@@ -4,7 +4,7 @@ from types import ModuleType
 
 from jaxtyping import Float, Int, Shaped
 
-from captioner.search.arrays import NEVER, Array, along, namespace
+from captioner.search.arrays import NEVER, Array, along, device_of, namespace
 from captioner.search.candidates import best_words, lanes_of, members
 
 FEW = 64
@@ -92,7 +92,7 @@ def _likeliest(
     xp = namespace(log_probs)
     n, R, V = log_probs.shape
     flat = xp.reshape(log_probs, (n * R, 1, V))
-    zeros = xp.zeros((n * R, 1), dtype=log_probs.dtype, device=log_probs.device)
+    zeros = xp.zeros((n * R, 1), dtype=log_probs.dtype, device=device_of(log_probs))
     count = min(top_k or FEW, V)
     whole = None
     while True:

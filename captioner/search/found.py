@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float, Int
 
-from captioner.search.arrays import Array, namespace
+from captioner.search.arrays import Array, device_of, namespace
 from captioner.vocabulary import PAD
 
 State = tuple[Array, ...]
@@ -65,5 +65,5 @@ def pad_words(words: Int[Array, "*rows t"], length: int) -> Int[Array, "*rows T"
     if not missing:
         return words
     xp = namespace(words)
-    more = xp.zeros((*words.shape[:-1], missing), dtype=words.dtype, device=words.device)
+    more = xp.zeros((*words.shape[:-1], missing), dtype=words.dtype, device=device_of(words))
     return xp.concat([words, more + PAD], axis=-1)

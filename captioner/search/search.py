@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Int
 
 from captioner.config import SearchConfig
-from captioner.search.arrays import Array, namespace, no_gradients
+from captioner.search.arrays import Array, device_of, namespace, no_gradients
 from captioner.search.beams import BeamSearch
 from captioner.search.chains import ChainSearch
 from captioner.search.found import Found, State, Step
@@ -74,7 +74,7 @@ def search(
         )
     rules = Rules(config, must, must_not)
     rows = (*state, *memory)[0]
-    xp, device = namespace(rows), rows.device
+    xp, device = namespace(rows), device_of(rows)
     if not rows.shape[0]:
         none = xp.zeros((0, config.num_captions), dtype=xp.float32, device=device)
         return Found(xp.zeros((*none.shape, 0), dtype=xp.int64, device=device), none)

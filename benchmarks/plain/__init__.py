@@ -1,0 +1,1 @@
+"""The usual ways: what a careful person writes with the tools at hand, and nothing crippled."""
