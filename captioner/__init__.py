@@ -17,6 +17,7 @@ _PUBLIC = {
     "Caption": "captioner.streaming",
     "Captioner": "captioner.model",
     "InputError": "captioner.errors",
+    "OnnxCaptioner": "captioner.runtime",
     "SearchConfig": "captioner.config",
     "Vocabulary": "captioner.vocabulary",
     "read_dataset": "captioner.datasets",

@@ -95,8 +95,12 @@ def export_backbone(encoder: "Encoder", file: Path) -> None:
     )
 
 
-def open_session(file: Path) -> Any:
-    """An ONNX file, ready to run on the processors that this process may use.
+def open_session(file: Path, threads: int) -> Any:
+    """An ONNX file, ready to run.
+
+    Args:
+        file: Which.
+        threads: That share the work of each operation.
 
     Raises:
         InputError: if onnxruntime cannot read it.
@@ -104,7 +108,7 @@ def open_session(file: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads()
+    options.intra_op_num_threads = threads
     # Threads that spin while they wait take the processor from those that decode photos.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
@@ -117,15 +121,31 @@ def open_session(file: Path) -> Any:
         ) from None
 
 
+def side_by_side(look: Look) -> Look:
+    """The same look, with each processor at a share of the photos.
+
+    For a few photos that is quicker than all processors at each layer: they need not wait for one
+    another.
+    """
+    threads = num_threads()
+    pool = ThreadPoolExecutor(threads)
+
+    def together(images: np.ndarray) -> np.ndarray:
+        shares = np.array_split(images, min(threads, len(images)))
+        return np.concatenate(list(pool.map(look, shares)))
+
+    return together
+
+
 def _onnx_look(file: Path, output: str) -> Look:
     try:
-        session = open_session(file)
+        session = open_session(file, threads=1)
     except InputError:
         file.unlink(missing_ok=True)
         raise InputError(
             f"{file}: this exported network was damaged and has been deleted; run the command again"
         ) from None
-    return lambda images: session.run([output], {"images": images})[0]
+    return side_by_side(lambda images: session.run([output], {"images": images})[0])
 
 
 def look_at(

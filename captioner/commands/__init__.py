@@ -1,4 +1,4 @@
-"""The command line: `captioner train | caption | evaluate | data | lm`, and scripts of these names.
+"""The command line: `captioner train | caption | evaluate | export | data | lm`, and scripts.
 
 Nothing heavy is imported before it is needed, so that `--help` answers at once.
 """
@@ -16,9 +16,15 @@ COMMANDS = {
     "train": "train a captioner on photos with captions",
     "caption": "caption photos",
     "evaluate": "score a captioner on photos with captions",
+    "export": "make files of a captioner that need no torch",
     "data": "prepare a data set: scenes, coco or flickr8k",
     "lm": "language models: train, write, score, inspect",
 }
+
+TRAINING = frozenset(
+    {"torch", "torchvision", "timm", "onnx", "nltk", "pycocotools", "matplotlib", "safetensors"}
+)
+"""Packages that captioning does without; the extra `train` brings them."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -63,6 +69,16 @@ def finish(command: Callable[[], int]) -> None:
         sys.exit(command())
     except InputError as error:
         print(f"captioner: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in TRAINING:
+            raise
+        print(
+            f"captioner: this needs {package}, which is not installed: "
+            "pip install 'captioner[train]' brings it",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         print("captioner: interrupted", file=sys.stderr)

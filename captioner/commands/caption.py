@@ -16,7 +16,10 @@ from captioner.errors import InputError
 
 if TYPE_CHECKING:
     from captioner.images import Source
-    from captioner.model import Caption
+    from captioner.streaming import Caption, PhotoCaptioner
+
+ON_SHEET = 200
+"""Photos on a picture sheet at most: all its pixels are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class CaptionOptions:
     output: Path | None = None
     """File to write to instead of stdout."""
     sheet: Path | None = None
-    """Also make a picture sheet: a PNG with the photos and their captions under them."""
+    """Also make a picture sheet: a PNG with the photos and their captions under them, the first 200
+    of them at most."""
     lm: Path | None = None
     """Language model (of `captioner lm train`) that sorts the captions of each beam anew."""
     lm_weight: float = 0.1
@@ -60,10 +64,8 @@ def _caption(options: CaptionOptions) -> int:
     from captioner.images import find_photos
 
     files, problems = find_photos([path for path in options.paths if path != "-"])
-    names = [str(file) for file in files]
     sources: list[Source] = list(files)
     if "-" in options.paths:
-        names.append("-")
         sources.append(sys.stdin.buffer.read())
     for problem in problems:
         _report(problem)
@@ -72,23 +74,25 @@ def _caption(options: CaptionOptions) -> int:
     captioned = failed = 0
     sheet: list[tuple[Source, str]] = []
     try:
-        alone = len(names) + len(problems) == 1
+        alone = len(sources) + len(problems) == 1
         with writer(options.format, options.output, alone) as write:
-            for name, source, found in zip(names, sources, _stream(options, sources), strict=True):
+            for source, found in zip(sources, _stream(options, sources), strict=True):
                 if isinstance(found, InputError):
                     failed += 1
                     _report(str(found))
                     continue
                 captioned += 1
-                write(name, found)
-                if options.sheet:
+                write("-" if isinstance(source, bytes) else str(source), found)
+                if options.sheet and len(sheet) < ON_SHEET:
                     sheet.append((source, found[0].caption))
     except KeyboardInterrupt:
         kept = f"; captions are in {options.output}" if options.output and captioned else ""
-        _report(f"interrupted after {captioned + failed} of {len(names)} photos{kept}")
+        _report(f"interrupted after {captioned + failed} of {len(sources)} photos{kept}")
         return 130
     if options.sheet and sheet:
         _draw_sheet(sheet, options.sheet)
+        if len(sheet) < captioned:
+            _report(f"the picture sheet has the first {len(sheet)} of {captioned} photos")
     return 2 if not captioned else 1 if failed or problems else 0
 
 
@@ -97,14 +101,27 @@ def _stream(
 ) -> "Iterator[list[Caption] | InputError]":
     from tqdm import tqdm
 
-    from captioner.commands.sources import choose_device, open_captioner, second_opinion
+    found = _open(options).stream(sources, options.search)
+    return tqdm(found, total=len(sources), unit="photo", desc="Captions", delay=2, disable=None)
 
+
+def _open(options: CaptionOptions) -> "PhotoCaptioner":
+    from captioner.commands.sources import (
+        choose_device,
+        open_captioner,
+        open_exported,
+        second_opinion,
+    )
+
+    if not (options.lm or options.ensemble):
+        exported = open_exported(options.model, options.device)
+        if exported is not None:
+            return exported
     device = choose_device(options.device)
     captioner = open_captioner([options.model, *options.ensemble], device)
     if options.lm:
         captioner.rerank = second_opinion(options.lm, options.lm_weight, device)
-    found = captioner.stream(sources, options.search)
-    return tqdm(found, total=len(sources), unit="photo", desc="Captions", delay=2, disable=None)
+    return captioner
 
 
 def _report(problem: str) -> None:

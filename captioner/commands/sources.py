@@ -1,5 +1,7 @@
 """What a command works with: data, text, device, seed, and a language model's second opinion."""
 
+import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from captioner.ensemble import Ensemble
     from captioner.model import Captioner
     from captioner.reranking import Reranker
+    from captioner.runtime import OnnxCaptioner
 
 SCENES = 6000
 """Pictures of the default data set."""
@@ -113,6 +116,48 @@ def open_captioner(models: Sequence[str], device: str) -> "Captioner | Ensemble"
     """
     from captioner.ensemble import Ensemble
     from captioner.model import Captioner
+    from captioner.runtime import is_export
 
+    for model in models:
+        if is_export(model):
+            raise InputError(
+                f"{model}: exported to ONNX, it captions photos on the CPU, without --lm and "
+                "--ensemble, and no more; give the model that it was made from"
+            )
     members = [Captioner.from_pretrained(model, device) for model in models]
     return Ensemble(members) if len(members) > 1 else members[0]
+
+
+def open_exported(model: str, device: str) -> "OnnxCaptioner | None":
+    """The export of a model where it is the quickest, which it is but on a GPU.
+
+    Returns:
+        None where there is none that is up to date, or another device is to be used.
+
+    Raises:
+        InputError: if there is no such model, or its export is not whole.
+    """
+    if device not in ("auto", "cpu"):
+        return None
+    if device == "auto" and _has_nvidia_driver() and _is_installed("torch"):
+        device = choose_device(device)
+        if device != "cpu":
+            return None
+    from captioner.runtime import OnnxCaptioner, find_export
+
+    folder = find_export(model)
+    return None if folder is None else OnnxCaptioner.from_folder(folder)
+
+
+def _has_nvidia_driver() -> bool:
+    """Whether there may be a GPU to use; torch would know for certain, but takes seconds to ask."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("SYSTEMROOT", ""), "System32", "nvcuda.dll").exists()
+    return Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:
+        return False

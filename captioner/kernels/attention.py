@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-_softmax_backward = torch.ops.aten._softmax_backward_data
-_tanh_backward = torch.ops.aten.tanh_backward
+# Named to the overload: finding it anew at each call takes longer than small products.
+_softmax_backward = torch.ops.aten._softmax_backward_data.default
+_tanh_backward_into = torch.ops.aten.tanh_backward.grad_input
 
 CHUNK = 1 << 18
 """Numbers worked on at once: a megabyte, which a core's second cache holds."""
@@ -138,7 +139,7 @@ class _Attend(Function):
         for photos, match in view.matches(grid):
             dfit = dfits[photos]
             dw.addmv_(match.flatten(0, 2).t(), dfit.flatten())
-            slope = _tanh_backward(dfit.unsqueeze(3).expand_as(match), match, grad_input=match)
+            slope = _tanh_backward_into(dfit.unsqueeze(3).expand_as(match), match, grad_input=match)
             flat = slope.flatten(0, 1)
             out = dgrid[photos].flatten(0, 1).unsqueeze(1)
             torch.bmm(ones.expand(len(flat), -1, -1), flat, out=out)

@@ -15,8 +15,10 @@ from torch.autograd.function import once_differentiable
 Columns = Float[Tensor, "H N"]
 Gates = Float[Tensor, "G N"]
 
-_sigmoid_backward = torch.ops.aten.sigmoid_backward
-_tanh_backward = torch.ops.aten.tanh_backward
+# Named to the overload: finding it anew at each call takes longer than a small product.
+_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
+_tanh_backward = torch.ops.aten.tanh_backward.default
+_tanh_backward_into = torch.ops.aten.tanh_backward.grad_input
 
 
 class _Lstm(Function):
@@ -49,7 +51,7 @@ class _Lstm(Function):
         torch.mul(dc, i, out=da)
         torch.mul(dh, squashed, out=do)
         _sigmoid_backward(dgates[: 2 * H], gates[: 2 * H], grad_input=dgates[: 2 * H])
-        _tanh_backward(da, a, grad_input=da)
+        _tanh_backward_into(da, a, grad_input=da)
         _sigmoid_backward(do, o, grad_input=do)
         return dgates, dgates, dc.mul_(f)
 
@@ -74,7 +76,7 @@ class _Gru(Function):
         dr, dz, dn = dinputs.split(H)
         _sigmoid_backward(dafter * (h - n), z, grad_input=dz)
         dh = dafter * z
-        _tanh_backward(dafter - dh, n, grad_input=dn)
+        _tanh_backward_into(dafter - dh, n, grad_input=dn)
         _sigmoid_backward(dn * recurrent, r, grad_input=dr)
         return dinputs, torch.cat([dinputs[: 2 * H], dn * r]), dh
 
