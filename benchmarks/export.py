@@ -8,6 +8,7 @@ float32. For int8 the ranges of what the CNN computes are taken once from traini
 from drawn pictures, as `captioner export` does without --photos.
 """
 
+import importlib.metadata
 import shlex
 import sys
 import tempfile
@@ -21,18 +22,19 @@ import numpy as np
 import tyro
 
 from benchmarks.measuring import spread
-from benchmarks.records import FOLDER
+from benchmarks.records import FOLDER, PACKAGES
 from captioner.commands import finish, say
 from captioner.datasets import Photo, read_dataset
 from captioner.exporting import export_model
 from captioner.extraction import BATCH, look_at
 from captioner.files import write_json
-from captioner.metrics import score_captions
+from captioner.metrics import bootstrap, score_each
 from captioner.model import Captioner
 from captioner.provenance import provenance
 from captioner.runtime import OnnxCaptioner, Precision
 from captioner.scenes import prepare_scenes
 from captioner.streaming import PhotoCaptioner
+from captioner.vocabulary import tokenise
 
 SEARCHED = 64
 """Photos that are searched together, as in `stream`."""
@@ -107,7 +109,7 @@ def measure(options: ExportBenchOptions) -> int:
         "photos": len(photos),
         "calibration": {"int8": options.calibration, "int8, drawn pictures": DRAWN},
         "bytes": sizes,
-        "cider_d": {name: score(found, photos) for name, found in captions.items()},
+        "cider_d": score(captions, photos, options.seed),
         "captions_unlike_torch": {
             name: sum(a != b for a, b in zip(found, captions["torch"], strict=True))
             for name, found in captions.items()
@@ -123,6 +125,7 @@ def measure(options: ExportBenchOptions) -> int:
         **provenance(options.seed),
     }
     record["command"] = " ".join(["python -m benchmarks.export", *map(shlex.quote, sys.argv[1:])])
+    record["versions"] |= {package: importlib.metadata.version(package) for package in PACKAGES}
     write_json(options.output, record)
     say(f"wrote {options.output}")
     return 0
@@ -152,9 +155,25 @@ def caption(captioner: PhotoCaptioner, images: np.ndarray) -> list[str]:
     return [caption for part in parts for caption in search(captioner, part)]
 
 
-def score(captions: Sequence[str], photos: Sequence[Photo]) -> float:
-    """CIDEr-D against the photos' own captions."""
-    return score_captions(captions, [photo.captions for photo in photos])["cider_d"]
+def score(
+    captions: dict[str, list[str]], photos: Sequence[Photo], seed: int
+) -> dict[str, dict[str, Any]]:
+    """CIDEr-D of each, and its gain over torch's with a 95 % interval over photos."""
+    references = [[" ".join(tokenise(text)) for text in photo.captions] for photo in photos]
+    each = {
+        name: score_each([" ".join(tokenise(caption)) for caption in found], references)
+        for name, found in captions.items()
+    }
+    scores = {}
+    for name, values in each.items():
+        gain = values["cider_d"] - each["torch"]["cider_d"]
+        low, high = bootstrap({**values, "cider_d": gain}, seed=seed)["cider_d"]
+        scores[name] = {
+            "score": float(values["cider_d"].mean()),
+            "gain": float(gain.mean()),
+            "interval": [low, high],
+        }
+    return scores
 
 
 def alternate(
