@@ -110,7 +110,11 @@ def train_step(
     loss, carried = learner.loss(batch, carried)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(learner.decoder.parameters(), config.clip_norm).item()
+    weights = list(learner.decoder.parameters())
+    grads = [weight.grad for weight in weights if weight.grad is not None]
+    norm = nn.utils.get_total_norm(grads).item()
+    if norm > config.clip_norm:  # gradients that are short enough need not be walked over
+        nn.utils.clip_grads_with_norm_(weights, config.clip_norm, torch.tensor(norm))
     if math.isfinite(norm):
         optimiser.step()
     return loss.item(), norm, carried

@@ -31,28 +31,49 @@ def test_a_step_is_that_of_torchs_cell(name: str) -> None:
     expected = expected if name == "lstm" else (expected,)
     inputs = F.linear(x, plain.weight_ih, plain.bias_ih).t()
     recurrent = F.linear(h, plain.weight_hh, plain.bias_hh).t()
-    found = STEPS[name](inputs, recurrent, *(part.t() for part in state))
+    gates = (inputs, recurrent) if name == "gru" else (inputs + recurrent,)
+    found = STEPS[name](*gates, *(part.t() for part in state))
     for part, true in zip(found, expected, strict=True):
         torch.testing.assert_close(part.t(), true)
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_gradients_of_a_step(name: str) -> None:
-    gates = {"rnn": 4, "gru": 12, "lstm": 16}[name]
+    gates = {"rnn": [4], "gru": [12, 12], "lstm": [16]}[name]
     state = [doubles(4, 3) for _ in range(2 if name == "lstm" else 1)]
-    assert gradcheck(STEPS[name], (doubles(gates, 3), doubles(gates, 3), *state))
+
+    def step(*inputs: Tensor) -> tuple[Tensor, ...]:
+        parts = [part.clone() for part in inputs[: len(gates)]]  # it writes into them
+        return STEPS[name](*parts, *inputs[len(gates) :])
+
+    assert gradcheck(step, (*(doubles(rows, 3) for rows in gates), *state))
 
 
 def test_a_shared_linear_layer_is_a_linear_layer_used_often() -> None:
     weight, bias, x = doubles(3, 3), doubles(3), doubles(3, 5)
 
     def run(quick: bool) -> tuple[Tensor, ...]:
-        linear = (
-            SharedLinear(weight, bias) if quick else lambda v: F.linear(v.t(), weight, bias).t()
-        )
+        plain = lambda v: F.linear(v.t(), weight, bias).t()  # noqa: E731
+        linear = SharedLinear(weight, bias.unsqueeze(1)) if quick else plain
         y = linear(x)
         y = linear(torch.cat([y[:, :2].tanh(), x], dim=1))
         return (y, *torch.autograd.grad((y * torch.arange(7)).sum(), (weight, bias, x)))
+
+    for quick, plain in zip(run(True), run(False), strict=True):
+        torch.testing.assert_close(quick, plain)
+
+
+def test_a_shared_linear_layer_adds_the_bases_of_its_steps() -> None:
+    weight, base, x = doubles(3, 3), doubles(3, 6), doubles(3, 4)
+
+    def run(quick: bool) -> tuple[Tensor, ...]:
+        linear = SharedLinear(weight, base)
+        first = linear(x) if quick else weight @ x + base[:, :4]
+        second = (
+            linear(first[:, :2].tanh()) if quick else weight @ first[:, :2].tanh() + base[:, 4:]
+        )
+        total = (first * torch.arange(4)).sum() + second.sum()
+        return (total, *torch.autograd.grad(total, (weight, base, x)))
 
     for quick, plain in zip(run(True), run(False), strict=True):
         torch.testing.assert_close(quick, plain)

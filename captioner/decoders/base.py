@@ -16,8 +16,8 @@ Memory = tuple[Tensor, ...]
 """What a decoder looks at again at every word; a row per photo. Empty where it never does."""
 
 
-Look = Callable[[Tensor], Tensor]
-"""h (H, n) of the captions that go on -> what the decoder sees then, for its gates (G, n)."""
+Look = Callable[[Tensor, Tensor], Tensor]
+"""h (H, n) of the captions that go on, gates (G, n) -> gates with what the decoder sees then."""
 
 
 class Hidden(NamedTuple):
@@ -123,8 +123,10 @@ class Decoder(nn.Module):
             h = self._drop(h) if layer else h
             weights: list[Tensor] = list(self.cell.all_weights[layer])
             weight_ih, weight_hh, bias_ih, bias_hh = weights
-            inputs = torch.addmm(bias_ih.unsqueeze(1), weight_ih[:, : len(h)], h)
-            linear = SharedLinear(weight_hh, bias_hh)
+            apart = self.config.cell == "gru"  # whose n sees r (W_hh h + b_hh)
+            bias = bias_ih if apart else bias_ih + bias_hh
+            inputs = torch.addmm(bias.unsqueeze(1), weight_ih[:, : len(h)], h)
+            linear = SharedLinear(weight_hh, bias_hh.unsqueeze(1) if apart else inputs)
             now = tuple(part[:, layer].t() for part in state)
             ended, hs = [], []
             for part in inputs.split(sizes, dim=1):
@@ -132,9 +134,10 @@ class Decoder(nn.Module):
                 if n < now[0].shape[1]:
                     ended.append(tuple(whole[:, n:] for whole in now))
                     now = tuple(whole[:, :n] for whole in now)
+                gates = [part, linear(now[0])] if apart else [linear(now[0])]
                 if look and layer == 0:
-                    part = part + look(now[0])
-                now = step(part, linear(now[0]), *now)
+                    gates[0] = look(now[0], gates[0])
+                now = step(*gates, *now)
                 hs.append(now[0])
             h = torch.cat(hs, dim=1)
             parts = zip(now, *reversed(ended), strict=True)

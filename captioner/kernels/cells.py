@@ -25,9 +25,9 @@ class _Lstm(Function):
     """i, f, o = sigmoid, a = tanh; c' = f c + i a; h' = o tanh c'."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, recurrent: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         H = len(c)
-        gates = inputs + recurrent
+        gates = gates.detach()  # nobody else needs them as they were
         gates[: 2 * H].sigmoid_()
         gates[2 * H : 3 * H].tanh_()
         gates[3 * H :].sigmoid_()
@@ -39,7 +39,7 @@ class _Lstm(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dh: Tensor, dafter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, dh: Tensor, dafter: Tensor) -> tuple[Tensor, Tensor]:
         gates, c, squashed = ctx.saved_tensors
         H = len(c)
         i, f, a, o = gates.split(H)
@@ -53,7 +53,7 @@ class _Lstm(Function):
         _sigmoid_backward(dgates[: 2 * H], gates[: 2 * H], grad_input=dgates[: 2 * H])
         _tanh_backward_into(da, a, grad_input=da)
         _sigmoid_backward(do, o, grad_input=do)
-        return dgates, dgates, dc.mul_(f)
+        return dgates, dc.mul_(f)
 
 
 class _Gru(Function):
@@ -85,35 +85,38 @@ class _Rnn(Function):
     """h' = tanh."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, recurrent: Tensor) -> Tensor:
-        h = (inputs + recurrent).tanh_()
+    def forward(ctx: Any, gates: Tensor) -> Tensor:
+        h = gates.tanh()
         ctx.save_for_backward(h)
         return h
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dh: Tensor) -> tuple[Tensor, Tensor]:
-        dgates = _tanh_backward(dh, ctx.saved_tensors[0])
-        return dgates, dgates
+    def backward(ctx: Any, dh: Tensor) -> Tensor:
+        return _tanh_backward(dh, ctx.saved_tensors[0])
 
 
-def lstm(inputs: Gates, recurrent: Gates, h: Columns, c: Columns) -> tuple[Columns, Columns]:
-    """Hochreiter & Schmidhuber 1997, with forget gates; gates i, f, a, o as in torch.nn.LSTM."""
-    return _Lstm.apply(inputs, recurrent, c)
+def lstm(gates: Gates, h: Columns, c: Columns) -> tuple[Columns, Columns]:
+    """Hochreiter & Schmidhuber 1997, with forget gates; gates i, f, a, o as in torch.nn.LSTM.
+
+    It writes into `gates`.
+    """
+    return _Lstm.apply(gates, c)
 
 
 def gru(inputs: Gates, recurrent: Gates, h: Columns) -> tuple[Columns]:
-    """Cho et al. 2014; gates r, z, n as in torch.nn.GRU."""
+    """Cho et al. 2014; gates r, z, n as in torch.nn.GRU, of inputs and of the last state apart."""
     return (_Gru.apply(inputs, recurrent, h),)
 
 
-def rnn(inputs: Gates, recurrent: Gates, h: Columns) -> tuple[Columns]:
+def rnn(gates: Gates, h: Columns) -> tuple[Columns]:
     """Elman 1990, as torch.nn.RNN."""
-    return (_Rnn.apply(inputs, recurrent),)
+    return (_Rnn.apply(gates),)
 
 
 STEPS: dict[str, Callable[..., tuple[Columns, ...]]] = {"rnn": rnn, "gru": gru, "lstm": lstm}
 """One step of a cell by its name.
 
-    step(W_ih x + b_ih, W_hh h + b_hh, *state) -> state, h first
+    step(W_ih x + b_ih + W_hh h + b_hh, *state)    -> state, h first    (rnn, lstm)
+    step(W_ih x + b_ih, W_hh h + b_hh, *state)     -> state             (gru)
 """

@@ -48,11 +48,14 @@ class _LinearSoftmaxLoss(Function):
         ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, divisor: int
     ) -> Tensor:
         scores = torch.addmm(bias, h.t(), weight.t())  # (M, V)
-        log_probs = torch.log_softmax(scores, dim=1, out=scores)
         targets = targets.unsqueeze(1)
-        loss = -log_probs.gather(1, targets).sum() / divisor
+        true = scores.gather(1, targets)
+        chances = scores.softmax(dim=1)
+        # The likeliest word's chance is exp(0) over the sum of all exponentials.
+        total = scores.amax(dim=1) - chances.amax(dim=1).log()
+        loss = (total - true.squeeze(1)).sum() / divisor
         if any(ctx.needs_input_grad):
-            dscores = log_probs.exp_()
+            dscores = chances
             dscores.scatter_add_(1, targets, dscores.new_full((), -1.0).expand_as(targets))
             dh = weight.t() @ dscores.t()
             dweight = dscores.t() @ h.t()
