@@ -34,10 +34,10 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "features": Benchmark("photos to cached features", "features:features", 3, 2, 4.0),
-    "train_pooled": Benchmark("training, pooled LSTM", "train_pooled:train_pooled", 9, 5, 2.0),
+    "features": Benchmark("photos to cached features", "features:features", 3, 1, 4.0),
+    "train_pooled": Benchmark("training, pooled LSTM", "train_pooled:train_pooled", 9, 3, 2.0),
     "train_attention": Benchmark(
-        "training, attention", "train_attention:train_attention", 7, 3, 2.0
+        "training, attention", "train_attention:train_attention", 7, 2, 2.0
     ),
     "beam": Benchmark("captions, 3 beams", "beam:beam", 3, 2, 8.0),
     "beam5": Benchmark("captions, 5 beams", "beam:beam_of_five", 3, target=8.0),
