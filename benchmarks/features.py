@@ -30,7 +30,7 @@ def features(setting: Setting) -> Pair:
     backbone, config = encoder.backbone, encoder.config
     if backbone is None:
         raise RuntimeError("the packaged model came without its CNN")
-    files = photos_for(setting, setting.size(quick=32, full=500))
+    files = photos_for(setting, setting.size(quick=24, full=500))
     root, folder = files[0].parent, setting.folder / "cache"
     began = time.perf_counter()
     make_look(encoder, WORTH_EXPORTING, cache=folder)
