@@ -4,11 +4,6 @@ Nothing in it is unpickled. config.json holds the SHA-256 of the vocabulary and 
 that a folder that was cut short, mixed up or changed is refused.
 """
 
-import dataclasses
-import hashlib
-import shutil
-import types
-import typing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,16 +12,20 @@ from torch import Tensor, nn
 
 from captioner.config import LanguageConfig, ModelConfig
 from captioner.errors import InputError
-from captioner.files import read_json, replacing, unwritable, write_json, write_text
+from captioner.files import replacing, write_json, write_text
+from captioner.folders import (
+    ABOUT,
+    FORMAT,
+    check_file,
+    checksums,
+    hash_files,
+    parse,
+    read_about,
+    replacing_folder,
+)
 from captioner.vocabulary import Vocabulary
 
-FORMAT = 1
-"""Raised when a folder written today could not be read by yesterday's program."""
-
-MODELS = Path(__file__).parent / "models"
-"""The models that come with the package, a folder each."""
-DEFAULT_MODEL = "flickr8k"
-
+FILES = ("vocabulary.json", "model.safetensors")
 
 KINDS = {"captioner": ModelConfig, "language model": LanguageConfig}
 """What can be in a folder. A folder that does not say is a captioner's, from before the others."""
@@ -58,48 +57,15 @@ def save_model(
     """
     from safetensors.torch import save_file
 
-    new, old = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "old"))
-    try:
-        for rest in (new, old):
-            shutil.rmtree(rest, ignore_errors=True)
+    with replacing_folder(folder) as new:
         with replacing(new / "model.safetensors") as temporary:
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
         vocabulary.save(new / "vocabulary.json")
         write_json(new / "metrics.json", metrics)
         write_text(new / "README.md", card)
-        checksums = {name: _sha256(new / name) for name in ("vocabulary.json", "model.safetensors")}
         (kind,) = (name for name, settings in KINDS.items() if isinstance(config, settings))
-        about = {"format": FORMAT, "kind": kind, "sha256": checksums}
+        about = {"format": FORMAT, "kind": kind, "sha256": hash_files(new, FILES)}
         write_json(new / "config.json", about | asdict(config))
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    finally:
-        for rest in (new, old):
-            shutil.rmtree(rest, ignore_errors=True)
-
-
-def find_model(name: str | Path) -> Path:
-    """The folder of a model given by its path, or by the name of one that comes with the package.
-
-    Raises:
-        InputError: if there is no such model; it lists those there are.
-    """
-    path = Path(name)
-    if (path / "config.json").is_file():
-        return path
-    if (path / "best" / "config.json").is_file():  # the folder of a run
-        return path / "best"
-    if not path.is_dir() and (MODELS / str(name) / "config.json").is_file():
-        return MODELS / str(name)
-    shipped = sorted(file.parent.name for file in MODELS.glob("*/config.json"))
-    reason = "this folder holds no config.json" if path.is_dir() else "there is no such folder"
-    raise InputError(
-        f"{name}: not a model ({reason}); give a folder that train.py made"
-        + (f", or one of these names: {', '.join(shipped)}" if shipped else "")
-    )
 
 
 def read_model(folder: Path, settings: type[C]) -> Saved[C]:
@@ -116,29 +82,15 @@ def read_model(folder: Path, settings: type[C]) -> Saved[C]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    value = read_json(folder / "config.json", "the settings of a model")
-    if not isinstance(value, dict) or "format" not in value:
-        raise InputError(f"{folder / 'config.json'}: not the settings of a model; fetch it again")
-    if value["format"] != FORMAT:
-        raise InputError(
-            f"{folder}: a model of format {value['format']}, but this program reads {FORMAT};"
-            " install the version of captioner that made it, or train it again"
-        )
+    value = read_about(folder)
     kind = value.get("kind", "captioner")
     if KINDS.get(kind) is not settings:
         (wanted,) = (name for name, other in KINDS.items() if other is settings)
         raise InputError(f"{folder}: this is a {kind}; what is wanted here is a {wanted}")
-    checksums = value["sha256"] if isinstance(value.get("sha256"), dict) else {}
-    for name in ("vocabulary.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise InputError(f"{folder / name}: missing; fetch or save the model again")
-        if checksums.get(name) != _sha256(folder / name):
-            raise InputError(
-                f"{folder / name}: not the file that was saved with this model (cut short, changed "
-                "or of another model); fetch or save the model again"
-            )
-    about = ("format", "kind", "sha256")
-    given = {key: part for key, part in value.items() if key not in about}
+    sums = checksums(value)
+    for name in FILES:
+        check_file(folder / name, sums.get(name))
+    given = {key: part for key, part in value.items() if key not in ABOUT}
     config = parse(settings, given, folder / "config.json")
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
     try:
@@ -164,52 +116,3 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:
             f"({' '.join(str(error).split())[:200]}); "
             "fetch or save the model again"
         ) from None
-
-
-def parse(kind: Any, value: Any, file: Path) -> Any:
-    """A dataclass from JSON: no field unknown, each of its type.
-
-    A field that is missing takes its default: a new setting's default is what was done before it.
-
-    Raises:
-        InputError: naming the file and the field.
-    """
-    if not isinstance(value, dict):
-        raise InputError(f"{file}: {kind.__name__} ought to be a table of settings")
-    hints = typing.get_type_hints(kind)
-    unknown = sorted(set(value) - set(hints))
-    if unknown:
-        raise InputError(
-            f"{file}: the settings {', '.join(map(repr, unknown))} are unknown; it was written by "
-            "another version: install that one, or make it again"
-        )
-    known = {name: _field(hints[name], value[name], name, file) for name in value}
-    try:
-        return kind(**known)
-    except TypeError as error:
-        raise InputError(f"{file}: not whole ({error}); fetch or make it again") from None
-
-
-def _field(hint: Any, value: Any, name: str, file: Path) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return parse(hint, value, file)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        fits = value in arguments
-    elif origin is tuple:
-        fits = isinstance(value, list) and len(value) == len(arguments)
-        value = tuple(value) if fits else value
-    elif origin in (typing.Union, types.UnionType):
-        fits = isinstance(value, arguments)
-    elif hint is float:
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-    else:
-        fits = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
-    if not fits:
-        raise InputError(f"{file}: {name} = {value!r} is not usable; fetch or save the model again")
-    return value
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

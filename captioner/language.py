@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
 from captioner.cells import State
-from captioner.checkpoint import fill, find_model, read_model
+from captioner.checkpoint import fill, read_model
 from captioner.config import LanguageConfig, Recipe, SearchConfig
 from captioner.data import Batch
 from captioner.decoders import Decoder
 from captioner.errors import InputError
+from captioner.folders import find_model
 from captioner.losses import perplexity
 from captioner.search import search
 from captioner.vocabulary import END, START, UNK, Vocabulary

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from captioner.backbones import restore_backbone
 from captioner.cells import State
-from captioner.checkpoint import DEFAULT_MODEL, fill, find_model, read_model
+from captioner.checkpoint import fill, read_model
 from captioner.config import ModelConfig, Preprocessing
 from captioner.data import Batch
 from captioner.decoders import DECODERS
 from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.extraction import Look, make_look
+from captioner.folders import DEFAULT_MODEL, find_model
 from captioner.images import check_preprocessing
 from captioner.search import Member
 from captioner.streaming import Caption, PhotoCaptioner

@@ -21,9 +21,10 @@ def release(model: Path, output: Path, scores: Path, note: Path | None = None) -
         note: Text to stand on the card: where the data come from, what the model cannot do.
     """
     from captioner.card import write_card
-    from captioner.checkpoint import find_model, read_model, save_model
+    from captioner.checkpoint import read_model, save_model
     from captioner.config import ModelConfig
     from captioner.files import read_json
+    from captioner.folders import find_model
 
     folder = find_model(model)
     saved = read_model(folder, ModelConfig)

@@ -13,7 +13,7 @@ import torch
 
 from captioner.backbones import load_backbone
 from captioner.card import write_card
-from captioner.checkpoint import parse, save_model
+from captioner.checkpoint import save_model
 from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, Preprocessing, TrainConfig
 from captioner.data import CaptionData
 from captioner.datasets import read_dataset, write_split
@@ -22,6 +22,7 @@ from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.features import dataset_cache, project, with_maps
 from captioner.files import read_json, write_json
+from captioner.folders import parse
 from captioner.language import LanguageModel, check_start, start_decoder
 from captioner.logbook import Logbook
 from captioner.model import Captioner

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from captioner.checkpoint import find_model, parse, read_model, save_model
+from captioner.checkpoint import read_model, save_model
 from captioner.config import ModelConfig
 from captioner.errors import InputError
+from captioner.folders import find_model, parse
 from captioner.model import Captioner
 
 
@@ -121,7 +122,7 @@ def test_models_are_found_by_path_run_or_name(folder: Path, tmp_path: Path, monk
     assert find_model(folder) == folder
     shutil.move(folder, tmp_path / "run" / "best")
     assert find_model(tmp_path / "run") == tmp_path / "run" / "best"
-    monkeypatch.setattr("captioner.checkpoint.MODELS", tmp_path / "run")
+    monkeypatch.setattr("captioner.folders.MODELS", tmp_path / "run")
     assert find_model("best") == tmp_path / "run" / "best"
     with pytest.raises(InputError, match=r"nothing: not a model.*best"):
         find_model("nothing")

@@ -20,7 +20,6 @@ import yaml
 from PIL import Image
 
 import captioner
-from captioner.checkpoint import DEFAULT_MODEL, MODELS
 from captioner.coco import prepare_coco
 from captioner.commands import main
 from captioner.config import DecoderConfig, EncoderConfig, LanguageTrainConfig
@@ -28,7 +27,7 @@ from captioner.datasets import LAYOUTS, read_dataset
 from captioner.decoders import PooledDecoder
 from captioner.encoder import Encoder
 from captioner.errors import InputError
-from captioner.exporting import export_model
+from captioner.folders import DEFAULT_MODEL, MODELS
 from captioner.language_runs import LanguageRun, train_language_model
 from captioner.losses import temporal_softmax_loss
 from captioner.runs import begin
@@ -125,8 +124,6 @@ def provide(text: str, coloured: Path, trained: Path, drawn: Path, taught: Path)
         shutil.copytree(trained, name)
     for name in re.findall(r"(?:lm (?!train)\w+ |--lm |--init-decoder )(runs/[\w-]+)", text):
         shutil.copytree(taught, name)
-    if "--model exported" in text:
-        export_model(str(trained), Path("exported"), "float32", [Path("photo.jpg")])
     for name in re.findall(
         r"(?:--data |lm train (?=my_photos)|read_dataset\(\")(?!scenes)([\w/]+)", text
     ):

@@ -64,9 +64,9 @@ def _evaluate(options: EvaluateOptions) -> int:
     check_seed(options.search.seed)
     if options.output:
         check_place(options.output)
-    from captioner.checkpoint import find_model
     from captioner.datasets import read_dataset
     from captioner.evaluation import evaluate, table, trained_how, write_results
+    from captioner.folders import find_model
 
     device = choose_device(options.device)
     captioner = open_captioner([options.model, *options.ensemble], device)
