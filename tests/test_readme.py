@@ -124,6 +124,8 @@ def provide(text: str, coloured: Path, trained: Path, drawn: Path, taught: Path)
         shutil.copytree(trained, name)
     for name in re.findall(r"(?:lm (?!train)\w+ |--lm |--init-decoder )(runs/[\w-]+)", text):
         shutil.copytree(taught, name)
+    for name in re.findall(r"--model (exported)", text):
+        shutil.copytree(MODELS / DEFAULT_MODEL / "onnx", name)
     for name in re.findall(
         r"(?:--data |lm train (?=my_photos)|read_dataset\(\")(?!scenes)([\w/]+)", text
     ):
