@@ -88,15 +88,14 @@ class AttentionDecoder(PooledDecoder):
         if words.sorted_indices is not None:
             photo = photo[words.sorted_indices]
         view = PlacesInView(self.key(features), features, self.fit.weight.squeeze(0), photo)
-        ask = SharedLinear(self.ask.weight, self.ask.bias.unsqueeze(1))
-        seen = SharedLinear(self.cell.all_weights[0][0][:, self.config.embedding :])
+        ask = SharedLinear(self.ask.weight, self.ask.bias)
         alphas: list[Tensor] = []
 
-        def look(h: Tensor, gates: Tensor) -> Tensor:
-            queries, beta = ask(h).split([self.config.attention, self.config.features])
-            z, alpha = view(queries.t())
+        def look(h: Tensor) -> Tensor:
+            queries, beta = ask(h).split([self.config.attention, self.config.features], dim=1)
+            z, alpha = view(queries)
             alphas.append(alpha)
-            return seen(beta.sigmoid() * z.t()) + gates
+            return beta.sigmoid() * z
 
         hidden = self.hidden(state, words, look)
         return hidden, self.config.attention_penalty * unevenness(alphas) / len(photo)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
@@ -16,15 +17,15 @@ Memory = tuple[Tensor, ...]
 """What a decoder looks at again at every word; a row per photo. Empty where it never does."""
 
 
-Look = Callable[[Tensor, Tensor], Tensor]
-"""h (H, n) of the captions that go on, gates (G, n) -> gates with what the decoder sees then."""
+Look = Callable[[Tensor], Tensor]
+"""h (n, H) of the captions that go on -> what the decoder sees then, the rest of the input."""
 
 
 class Hidden(NamedTuple):
     """What the words of a batch did to the hidden state."""
 
-    h: Float[Tensor, "H M"]
-    """After each of the M real words, in columns, in their packed order."""
+    h: Float[Tensor, "M H"]
+    """After each of the M real words, in their packed order."""
     last: State
     """After each caption's last word, in the captions' own order."""
 
@@ -89,16 +90,16 @@ class Decoder(nn.Module):
         Args:
             state: Before the first words; a row per caption, in the captions' own order.
             words: Indices; `data` holds the M real words.
-            look: Adds to the inputs of the lowest cell what the decoder sees at a step.
+            look: What the lowest cell takes in at a step beside the word.
         """
         if words.sorted_indices is not None:
             state = tuple(part[words.sorted_indices] for part in state)
         x = self._drop(self.embed(words.data))  # (M, E)
         if x.is_cuda and look is None:  # cuDNN has all steps in one call
             packed, after = self.cell(PackedSequence(x, words.batch_sizes), to_torch(state))
-            h, last = packed.data.t(), from_torch(after)
+            h, last = packed.data, from_torch(after)
         else:
-            h, last = self._run(x.t(), state, words.batch_sizes.tolist(), look)
+            h, last = self._run(x, state, words.batch_sizes.tolist(), look)
         if words.unsorted_indices is not None:
             last = tuple(part[words.unsorted_indices] for part in last)
         return Hidden(self._drop(h), last)
@@ -112,11 +113,11 @@ class Decoder(nn.Module):
 
     def scores(self, hidden: Hidden) -> Float[Tensor, "M V"]:
         """Scores of the word after each real word."""
-        return self.score(hidden.h.t())
+        return self.score(hidden.h)
 
     def _run(
-        self, h: Float[Tensor, "I M"], state: State, sizes: list[int], look: Look | None
-    ) -> tuple[Float[Tensor, "H M"], State]:
+        self, h: Float[Tensor, "M I"], state: State, sizes: list[int], look: Look | None
+    ) -> tuple[Float[Tensor, "M H"], State]:
         """All layers, one after the other, over all words; captions in packed order."""
         step, last = STEPS[self.config.cell], []
         for layer in range(self.config.layers):
@@ -125,23 +126,27 @@ class Decoder(nn.Module):
             weight_ih, weight_hh, bias_ih, bias_hh = weights
             apart = self.config.cell == "gru"  # whose n sees r (W_hh h + b_hh)
             bias = bias_ih if apart else bias_ih + bias_hh
-            inputs = torch.addmm(bias.unsqueeze(1), weight_ih[:, : len(h)], h)
-            linear = SharedLinear(weight_hh, bias_hh.unsqueeze(1) if apart else inputs)
-            now = tuple(part[:, layer].t() for part in state)
+            seen = None
+            if look and layer == 0:
+                rest = weight_ih.shape[1] - h.shape[1]
+                weight_ih, weight_seen = weight_ih.split([h.shape[1], rest], dim=1)
+                seen = SharedLinear(weight_seen)
+            inputs = F.linear(h, weight_ih, bias)
+            linear = SharedLinear(weight_hh, bias_hh if apart else inputs)
+            now = tuple(part[:, layer] for part in state)
             ended, hs = [], []
-            for part in inputs.split(sizes, dim=1):
-                n = part.shape[1]
-                if n < now[0].shape[1]:
-                    ended.append(tuple(whole[:, n:] for whole in now))
-                    now = tuple(whole[:, :n] for whole in now)
+            for n, part in zip(sizes, inputs.split(sizes), strict=True):
+                if n < len(now[0]):
+                    ended.append(tuple(whole[n:] for whole in now))
+                    now = tuple(whole[:n] for whole in now)
                 gates = [part, linear(now[0])] if apart else [linear(now[0])]
-                if look and layer == 0:
-                    gates[0] = look(now[0], gates[0])
+                if look and seen:
+                    gates[0] = gates[0] + seen(look(now[0]))
                 now = step(*gates, *now)
                 hs.append(now[0])
-            h = torch.cat(hs, dim=1)
+            h = torch.cat(hs)
             parts = zip(now, *reversed(ended), strict=True)
-            last.append([torch.cat(part, dim=1).t() for part in parts])
+            last.append([torch.cat(part) for part in parts])
         return h, tuple(torch.stack(parts, dim=1) for parts in zip(*last, strict=True))
 
     def _drop(self, x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 Plain forms that say the same stand in `captioner.reference` and in torch.nn; the tests hold these
 against them. What makes them quick:
 
-- vectors stand in columns (H, N), so that a product with a weight needs no rearranging;
+- a weight that is used at every step is put in the order that suits the processor once;
 - the gradient of a weight that is used at every step is one product over all steps;
 - what a backward pass can compute again in the processor's cache is not kept in memory.
 """

@@ -1,5 +1,6 @@
 """Additive attention over the places of photos, a few photos at a time in the cache."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,10 +12,12 @@ from torch.autograd.function import once_differentiable
 
 # Named to the overload: finding it anew at each call takes longer than small products.
 _softmax_backward = torch.ops.aten._softmax_backward_data.default
-_tanh_backward_into = torch.ops.aten.tanh_backward.grad_input
+_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
-CHUNK = 1 << 18
-"""Numbers worked on at once: a megabyte, which a core's second cache holds."""
+CHUNK = 1 << 19
+"""Numbers worked on at once: two megabytes, which the second caches of two cores hold."""
+LARGEST = 43.0
+"""Of a key or a query: exp(2 x) of more is infinite, and tanh has been 1 for long."""
 
 
 class PlacesInView:
@@ -24,10 +27,15 @@ class PlacesInView:
         alpha   = softmax over l of e
         z[n]    = sum_l alpha[n, l] values[photo n, l]
 
-    What stands in the way of speed is tanh(keys + queries), (N, L, A) at each step. It is made for
-    a few photos at a time, for all captions of each from one copy of its keys, and always in the
-    same piece of memory, which so stays in the processor's cache; in the backward pass it is made
-    anew rather than kept. The gradients of keys and w are collected over all steps.
+    What stands in the way of speed is tanh(keys + queries), (N, L, A) at each step. In its place is
+
+        s = 1 / (1 + exp(2 keys) exp(2 queries)),    tanh(keys + queries) = 1 - 2 s
+
+    whose exponentials are those of keys and queries alone; the softmax does not see that all e are
+    less by the sum of w. It is made for a few photos at a time, for all captions of each from one
+    copy of its keys, and always in the same piece of memory, which so stays in the processor's
+    cache; in the backward pass it is made anew rather than kept. The gradients of keys and w are
+    collected over all steps.
 
     Captions take slots (photo, k) in a grid, photos and captions in the order of their length, so
     that those that go on fill a corner of it; each step works on that corner alone.
@@ -63,10 +71,11 @@ class PlacesInView:
                 strict=True,
             )
         ]
-        keys = keys[photo[first]]
-        self.keys, self.values, self.w = keys.detach(), values[photo[first]], w.detach()
+        keys = keys.index_select(0, photo[first])
+        self.keys, self.values, self.w = exp_twice(keys.detach()), values[photo[first]], w.detach()
         self.together = max(1, CHUNK // (self._corner[-1][1] * keys[0].numel()))
         self._room = keys.new_empty(self.together * self._corner[-1][1] * keys[0].numel())
+        self._one = keys.new_ones(())
         self.grads: list[Tensor] = []
         self._token: Tensor = _Collect.apply(keys, w, self.grads)
 
@@ -77,14 +86,27 @@ class PlacesInView:
         place = self._row[:n] * slots + self._slot[:n]
         return _Attend.apply(queries, self._token, self, place, (rows, slots))
 
-    def matches(self, queries: Float[Tensor, "P K A"]) -> Iterator[tuple[slice, Tensor]]:
-        """Which photos, and tanh(keys + queries) of their captions (p, K, L, A); till the next."""
-        for first in range(0, len(queries), self.together):
-            photos = slice(first, min(first + self.together, len(queries)))
-            keys, some = self.keys[photos].unsqueeze(1), queries[photos].unsqueeze(2)
-            shape = (len(keys), some.shape[1], *keys.shape[2:])
-            room = self._room[: shape[0] * shape[1] * shape[2] * shape[3]].view(shape)
-            yield photos, torch.add(keys, some, out=room).tanh_()
+    def matches(
+        self, queries: Float[Tensor, "P K A"], *others: Float[Tensor, "P ..."]
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """s of the captions of a few photos (p, K, L, A), until the next, and the others' parts.
+
+        Args:
+            queries: exp(2 queries).
+            others: What else has a row per photo.
+        """
+        keys = self.keys[: len(queries)].unsqueeze(1)
+        shape = (self.together, queries.shape[1], *keys.shape[2:])
+        room = self._room[: math.prod(shape)].view(shape)
+        parts = (whole.split(self.together) for whole in (keys, queries.unsqueeze(2), *others))
+        for some_keys, some_queries, *rest in zip(*parts, strict=True):
+            match = torch.addcmul(self._one, some_keys, some_queries, out=room[: len(some_keys)])
+            yield match.reciprocal_(), *rest
+
+
+def exp_twice(x: Float[Tensor, "*S"]) -> Float[Tensor, "*S"]:
+    """exp(2 x), finite and not 0."""
+    return (2 * x.clamp(-LARGEST, LARGEST)).exp_()
 
 
 class _Collect(Function):
@@ -100,7 +122,7 @@ class _Collect(Function):
         (w,) = ctx.saved_tensors
         dkeys, dw = ctx.grads
         ctx.grads.clear()
-        return dkeys.mul_(w), dw, None
+        return dkeys.mul_(4 * w), dw.mul_(-2), None
 
 
 class _Attend(Function):
@@ -113,11 +135,11 @@ class _Attend(Function):
         place: Tensor,
         corner: tuple[int, int],
     ) -> tuple[Tensor, Tensor]:
-        grid = _put(queries, place, corner)
+        grid = _put(exp_twice(queries), place, corner)
         fits = grid.new_empty(*corner, view.keys.shape[1])  # (P, K, L)
-        for photos, match in view.matches(grid):
-            torch.mv(match.flatten(0, 2), view.w, out=fits[photos].view(-1))
-        alpha = fits.softmax(dim=2)
+        for match, fit in view.matches(grid, fits):
+            torch.mv(match.view(-1, match.shape[3]), view.w, out=fit.view(-1))
+        alpha = fits.mul_(-2).softmax(dim=2)
         z = torch.bmm(alpha, view.values[: len(alpha)])
         ctx.view, ctx.corner = view, corner
         ctx.save_for_backward(grid, alpha, place)
@@ -135,16 +157,20 @@ class _Attend(Function):
         dalpha = by_read.add_(_put(dalpha, place, ctx.corner))
         dfits = _softmax_backward(dalpha, alpha, 2, alpha.dtype)
         dgrid = torch.empty_like(grid)
-        ones = grid.new_ones(1, 1, alpha.shape[2])
-        for photos, match in view.matches(grid):
-            dfit = dfits[photos]
-            dw.addmv_(match.flatten(0, 2).t(), dfit.flatten())
-            slope = _tanh_backward_into(dfit.unsqueeze(3).expand_as(match), match, grad_input=match)
-            flat = slope.flatten(0, 1)
-            out = dgrid[photos].flatten(0, 1).unsqueeze(1)
-            torch.bmm(ones.expand(len(flat), -1, -1), flat, out=out)
-            dkeys[photos].add_(slope.sum(dim=1))
-        return dgrid.flatten(0, 1)[place].mul_(view.w), dz.new_empty(0), None, None, None
+        P, K, L = alpha.shape
+        ones = grid.new_ones(max(view.together * K, P), 1, max(K, L))
+        over_places, over_captions = ones[..., :L], ones[..., :K]
+        parts = (dfits.unsqueeze(3), dgrid.unsqueeze(2), dkeys[:P].view(P, 1, -1))
+        for match, dfit, dquery, dkey in view.matches(grid, *parts):
+            p, _, _, A = match.shape
+            # dw = sum dfit tanh = -2 sum dfit s, for over the places dfit sums to nought.
+            dw.addmv_(match.view(-1, A).t(), dfit.view(-1))
+            # d tanh / dx = 4 s (1 - s); sums by products with ones are quicker than `sum`.
+            slope = _sigmoid_backward(dfit.expand_as(match), match, grad_input=match)
+            torch.bmm(over_places[: p * K], slope.view(p * K, L, A), out=dquery.view(p * K, 1, A))
+            torch.baddbmm(dkey, over_captions[:p], slope.view(p, K, L * A), out=dkey)
+        dqueries = dgrid.flatten(0, 1)[place].mul_(4 * view.w)
+        return dqueries, dz.new_empty(0), None, None, None
 
 
 def _put(rows: Tensor, place: Tensor, corner: tuple[int, int]) -> Tensor:

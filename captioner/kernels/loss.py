@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 
 def linear_softmax_loss(
-    h: Float[Tensor, "H M"],
+    h: Float[Tensor, "M H"],
     weight: Float[Tensor, "V H"],
     bias: Float[Tensor, " V"],
     targets: Int[Tensor, " M"],
@@ -26,7 +26,7 @@ def linear_softmax_loss(
     gradients one beside the other.
 
     Args:
-        h: Hidden states in columns.
+        h: Hidden states.
         weight: Of the temporal affine layer.
         bias: Likewise.
         targets: The words that truly come next.
@@ -35,7 +35,7 @@ def linear_softmax_loss(
     Example: of four equally likely words one is right, twice.
 
         >>> zeros = torch.zeros
-        >>> loss = linear_softmax_loss(zeros(3, 2), zeros(4, 3), zeros(4), torch.tensor([1, 2]))
+        >>> loss = linear_softmax_loss(zeros(2, 3), zeros(4, 3), zeros(4), torch.tensor([1, 2]))
         >>> round(loss.item(), 4)  # 2 ln 4
         2.7726
     """
@@ -47,25 +47,22 @@ class _LinearSoftmaxLoss(Function):
     def forward(
         ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, divisor: int
     ) -> Tensor:
-        scores = torch.addmm(bias, h.t(), weight.t())  # (M, V)
+        scores = torch.addmm(bias, h, weight.t())  # (M, V)
         targets = targets.unsqueeze(1)
-        true = scores.gather(1, targets)
-        chances = scores.softmax(dim=1)
+        surplus = scores.amax(dim=1) - scores.gather(1, targets).squeeze(1)
+        chances = torch.softmax(scores, dim=1, out=scores)
         # The likeliest word's chance is exp(0) over the sum of all exponentials.
-        total = scores.amax(dim=1) - chances.amax(dim=1).log()
-        loss = (total - true.squeeze(1)).sum() / divisor
+        loss = (surplus - chances.amax(dim=1).log()).sum() / divisor
         if any(ctx.needs_input_grad):
             dscores = chances
             dscores.scatter_add_(1, targets, dscores.new_full((), -1.0).expand_as(targets))
-            dh = weight.t() @ dscores.t()
-            dweight = dscores.t() @ h.t()
-            for grad in (dh, dweight):
-                grad.div_(divisor)
-            ctx.save_for_backward(dh, dweight, dscores.sum(dim=0).div_(divisor))
+            ctx.save_for_backward(dscores @ weight, dscores.t() @ h, dscores.sum(dim=0))
+            ctx.divisor = divisor
         return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         dh, dweight, dbias = ctx.saved_tensors
+        grad = grad / ctx.divisor
         return dh * grad, dweight * grad, dbias * grad, None, None
