@@ -143,7 +143,7 @@ class _Attend(Function):
         z = torch.bmm(alpha, view.values[: len(alpha)])
         ctx.view, ctx.corner = view, corner
         ctx.save_for_backward(grid, alpha, place)
-        return z.flatten(0, 1)[place], alpha.flatten(0, 1)[place]
+        return _take(z, place), _take(alpha, place)
 
     @staticmethod
     @once_differentiable
@@ -169,12 +169,17 @@ class _Attend(Function):
             slope = _sigmoid_backward(dfit.expand_as(match), match, grad_input=match)
             torch.bmm(over_places[: p * K], slope.view(p * K, L, A), out=dquery.view(p * K, 1, A))
             torch.baddbmm(dkey, over_captions[:p], slope.view(p, K, L * A), out=dkey)
-        dqueries = dgrid.flatten(0, 1)[place].mul_(4 * view.w)
+        dqueries = _take(dgrid, place).mul_(4 * view.w)
         return dqueries, dz.new_empty(0), None, None, None
 
 
 def _put(rows: Tensor, place: Tensor, corner: tuple[int, int]) -> Tensor:
     """Rows of captions into their places in the grid, which is nought elsewhere."""
-    width = rows.shape[1]
-    grid = rows.new_zeros(corner[0] * corner[1], width).index_copy_(0, place, rows)
-    return grid.view(*corner, width)
+    size, width = corner[0] * corner[1], rows.shape[1]
+    grid = rows.new_empty(size, width) if size == len(rows) else rows.new_zeros(size, width)
+    return grid.index_copy_(0, place, rows).view(*corner, width)
+
+
+def _take(grid: Tensor, place: Tensor) -> Tensor:
+    """The inverse of `_put`."""
+    return grid.flatten(0, 1).index_select(0, place)
