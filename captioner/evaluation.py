@@ -60,8 +60,9 @@ def evaluate(
     search = search or SearchConfig()
     captions: list[str] = []
     for first in trange(0, len(maps), BATCH, desc="Captions", unit="batch", delay=2, disable=None):
-        features = captioner.features(maps[first : first + BATCH])
-        captions += [found[0].caption for found in captioner.search(features, search, first)]
+        rows = range(len(maps))[first : first + BATCH]
+        features = captioner.features(maps[rows.start : rows.stop])
+        captions += [found[0].caption for found in captioner.search(features, search, rows)]
     searched = time.perf_counter()
 
     words = [" ".join(tokenise(caption)) for caption in captions]

@@ -48,7 +48,10 @@ class PhotoCaptioner(ABC):
         """What a search takes: the decoder's step, its first state and its memory."""
 
     def search(
-        self, features: Any, config: SearchConfig | None = None, first: int = 0
+        self,
+        features: Any,
+        config: SearchConfig | None = None,
+        numbers: Sequence[int] | None = None,
     ) -> list[list[Caption]]:
         """The captions of photos whose features are known, the best first.
 
@@ -56,7 +59,7 @@ class PhotoCaptioner(ABC):
             features: As `features` gives them.
             config: How to search; its `max_words` counts where it is below the model's own. There
                 are as many beams as captions at least.
-            first: Number of the first of these photos, for captions drawn by lot.
+            numbers: Of these photos, for captions drawn by lot; counted from 0 by default.
 
         Raises:
             InputError: if words are asked for that the model does not know, or more words than it
@@ -76,7 +79,7 @@ class PhotoCaptioner(ABC):
                 asked,
                 must=self._indices(config.must),
                 must_not=self._indices(config.must_not),
-                first=first,
+                numbers=numbers,
             )
         except ValueError as error:
             raise InputError(str(error)) from None
@@ -123,10 +126,15 @@ class PhotoCaptioner(ABC):
     def _caption(
         self, pending: list[np.ndarray | InputError], config: SearchConfig | None, first: int
     ) -> Iterator[list[Caption] | InputError]:
-        maps = [item for item in pending if not isinstance(item, InputError)]
+        maps = {
+            number: item
+            for number, item in enumerate(pending, first)
+            if not isinstance(item, InputError)
+        }
         captions: Iterator[list[Caption]] = iter(())
         if maps:
-            captions = iter(self.search(self.features(np.stack(maps)), config, first))
+            features = self.features(np.stack(list(maps.values())))
+            captions = iter(self.search(features, config, list(maps)))
         for item in pending:
             yield item if isinstance(item, InputError) else next(captions)
 

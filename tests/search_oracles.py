@@ -71,9 +71,9 @@ class MadeUp:
         """Of a whole caption."""
         return sum(self.log_probs(photo, caption[:t])[word] for t, word in enumerate(caption))
 
-    def search(self, numbers: Sequence[int], config: SearchConfig, **more: Any) -> Found:
+    def search(self, photos: Sequence[int], config: SearchConfig, **more: Any) -> Found:
         """The search that is tested."""
-        return search(self.step, *self.photos(numbers), config, **more)
+        return search(self.step, *self.photos(photos), config, **more)
 
 
 def captions(found: Found, place: int) -> list[Caption]:

@@ -63,6 +63,17 @@ def test_an_unreadable_photo_in_a_batch(model: Captioner, files: list[Path]) -> 
         model([files[0], "none.jpg"])
 
 
+def test_an_unreadable_photo_leaves_what_others_draw_by_lot(
+    model: Captioner, files: list[Path]
+) -> None:
+    config = SearchConfig(sample=True, num_captions=4, seed=3)
+    whole = list(model.stream(files[:4], config))
+    files = [files[0], "none.jpg", *files[2:4]]
+    assert [result for i, result in enumerate(model.stream(files, config)) if i != 1] == [
+        result for i, result in enumerate(whole) if i != 1
+    ]
+
+
 def test_log_probabilities_are_those_of_the_decoder(model: Captioner, files: list[Path]) -> None:
     """The sum over words and END of what teacher forcing gives to the very same caption."""
     from captioner.images import photo_array

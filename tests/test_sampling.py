@@ -128,9 +128,9 @@ def test_a_photo_has_the_same_captions_alone_and_in_any_batch(more: dict) -> Non
     config = SearchConfig(sample=True, num_captions=3, max_words=8, seed=5, **more)
     together = made_up.search(range(20), config)
     for photo in range(20):
-        alone = made_up.search([photo], config, first=photo)
+        alone = made_up.search([photo], config, numbers=[photo])
         assert captions(alone, 0) == captions(together, photo)
-    half = made_up.search(range(10, 20), config, first=10)
+    half = made_up.search(range(10, 20), config, numbers=range(10, 20))
     assert captions(half, 9) == captions(together, 19)
     assert captions(made_up.search([3], config), 0) != captions(together, 3)
 

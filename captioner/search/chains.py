@@ -1,6 +1,6 @@
 """One word after another, each caption for itself: greedy search and sampling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -25,13 +25,14 @@ class ChainSearch:
 
     Args:
         rules: What may be said, and the settings.
-        first: Number of the first photo; what is drawn for a photo depends on its number.
+        numbers: Of the photos; what is drawn for a photo depends on its number. By default they
+            are counted from 0.
     """
 
-    def __init__(self, rules: Rules, first: int = 0) -> None:
+    def __init__(self, rules: Rules, numbers: Sequence[int] | None = None) -> None:
         self.rules = rules
         self.config = rules.config
-        self.first = first
+        self.numbers = numbers
 
     def run(self, step: Step, state: State, memory: State, words: Int[Array, " N"]) -> Found:
         """The captions of N photos, whose last words are `words`."""
@@ -81,9 +82,9 @@ class ChainSearch:
         xp, config = namespace(words), self.config
         if not config.sample or config.temperature == 0:
             return _likeliest
-        numbers = np.arange(words.shape[0]) + self.first
-        numbers = uniforms(config.seed, numbers, config.num_captions, config.max_words)
-        lots = xp.asarray(numbers, device=device_of(words))  # (N, K, T)
+        numbers = np.asarray(range(words.shape[0]) if self.numbers is None else self.numbers)
+        drawn = uniforms(config.seed, numbers, config.num_captions, config.max_words)
+        lots = xp.asarray(drawn, device=device_of(words))  # (N, K, T)
 
         def choose(log_probs: Array, photos: Array, t: int) -> Array:
             lot = lots[:, :, t][photos]  # (n, K)

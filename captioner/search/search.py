@@ -22,7 +22,7 @@ def search(
     must: Sequence[int] = (),
     must_not: Sequence[int] = (),
     words: Int[Array, " N"] | None = None,
-    first: int = 0,
+    numbers: Sequence[int] | None = None,
 ) -> Found:
     """Captions of N photos by greedy search, by beam search, or drawn by lot.
 
@@ -43,8 +43,8 @@ def search(
         must_not: Indices of words that it must not have.
         words: The words said last, if a beginning of the caption is given; START by default. The
             rules and `max_words` are about what comes after.
-        first: Number of the first of these photos. What is drawn by lot for a photo depends on its
-            number and on `config.seed` alone, not on the photos beside it.
+        numbers: Of these photos, counted from 0 by default. What is drawn by lot for a photo
+            depends on its number and on `config.seed` alone, not on the photos beside it.
 
     Returns:
         `config.num_captions` captions of each photo. Those of a beam search differ, except between
@@ -81,7 +81,7 @@ def search(
     if words is None:
         words = xp.full((rows.shape[0],), START, dtype=xp.int64, device=device)
     alone = config.sample or (config.beam_size == 1 and not must)
-    way = ChainSearch(rules, first) if alone else BeamSearch(rules)
+    way = ChainSearch(rules, numbers) if alone else BeamSearch(rules)
     with no_gradients(rows):
         found = way.run(step, state, memory, words)
     # Copies are ordinary tensors: words that are to be learnt from may be looked up again.
