@@ -35,7 +35,7 @@ SAME = 0.99
 def beam(setting: Setting, beam_size: int = 3, sizes: Sizes = SIZES, steps: int = STEPS) -> Pair:
     """Captions, the usual way and ours."""
     vocabulary = make_vocabulary(sizes.words)
-    photos = setting.size(quick=100, full=1000)
+    photos = setting.size(quick=320, full=1000)
     captions, topic = make_captions(TAUGHT + photos, vocabulary, setting.seed)
     features = make_features(topic, sizes.features, setting.seed)
     config = DecoderConfig(

@@ -39,7 +39,7 @@ BENCHMARKS = {
     "train_attention": Benchmark(
         "training, attention", "train_attention:train_attention", 7, 2, 2.0
     ),
-    "beam": Benchmark("captions, 3 beams", "beam:beam", 3, 2, 8.0),
+    "beam": Benchmark("captions, 3 beams", "beam:beam", 3, 1, 8.0),
     "beam5": Benchmark("captions, 5 beams", "beam:beam_of_five", 3, target=8.0),
     "cider": Benchmark("CIDEr-D of a test split", "scoring:cider", 5, 2, 10.0),
     "reward": Benchmark("CIDEr-D as a reward", "scoring:reward", 9, 5, 20.0),

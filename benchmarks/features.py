@@ -18,7 +18,7 @@ from captioner.extraction import WORTH_EXPORTING, make_look
 from captioner.features import FeatureCache, project
 from captioner.model import Captioner
 
-CHECKED = 16
+CHECKED = 8
 """Photos that both are compared on."""
 AGREED = 0.01
 """How far apart the two may be, in parts of a feature's usual size: the cache is of fp16."""
@@ -30,7 +30,7 @@ def features(setting: Setting) -> Pair:
     backbone, config = encoder.backbone, encoder.config
     if backbone is None:
         raise RuntimeError("the packaged model came without its CNN")
-    files = photos_for(setting, setting.size(quick=24, full=500))
+    files = photos_for(setting, setting.size(quick=32, full=500))
     root, folder = files[0].parent, setting.folder / "cache"
     began = time.perf_counter()
     make_look(encoder, WORTH_EXPORTING, cache=folder)
