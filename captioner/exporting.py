@@ -124,7 +124,7 @@ def write_graphs(captioner: Captioner, folder: Path) -> tuple[tuple[str, ...], t
     given |= {name: part.repeat_interleave(2, dim=0) for name, part in states.items()}
     after = ["log_probs", *(f"next_{name}" for name in states)]
     write_graph(
-        DecoderStep(captioner.decoder),
+        DecoderStep(captioner.decoder, len(states)),
         given | memories,
         dict.fromkeys(given, "R") | dict.fromkeys(memories, "P") | dict.fromkeys(after, "R"),
         folder / "step.onnx",

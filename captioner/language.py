@@ -11,9 +11,9 @@ from torch.nn.utils.rnn import pack_sequence
 
 from captioner.cells import State
 from captioner.checkpoint import fill, read_model
-from captioner.config import LanguageConfig, Recipe, SearchConfig
+from captioner.config import LanguageConfig, SearchConfig, TrainConfig
 from captioner.data import Batch
-from captioner.decoders import Decoder
+from captioner.decoders import DECODERS, Decoder, WordDecoder
 from captioner.errors import InputError
 from captioner.folders import find_model
 from captioner.losses import perplexity
@@ -57,7 +57,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
-        self.decoder = Decoder(config.decoder, len(vocabulary))
+        self.decoder = WordDecoder(config.decoder, len(vocabulary))
 
     @classmethod
     def from_pretrained(
@@ -216,12 +216,17 @@ def _groups(lengths: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def check_start(recipe: Recipe, model: LanguageModel) -> None:
+def check_start(recipe: TrainConfig, model: LanguageModel) -> None:
     """Refuse a language model that a captioner's decoder cannot begin with.
 
     Raises:
-        InputError: if cells or sizes differ, or the model writes characters.
+        InputError: if cells or sizes differ, the decoder looks at places, or the model writes
+            characters.
     """
+    if DECODERS[recipe.decoder].places:
+        raise InputError(
+            f"the {recipe.decoder} decoder has no cell of a language model; take --decoder pooled"
+        )
     if model.vocabulary.unit != "word":
         raise InputError("a captioner writes words; this language model writes characters")
     for name in ("cell", "layers", "embedding", "hidden"):
@@ -247,6 +252,7 @@ def start_decoder(decoder: Decoder, vocabulary: Vocabulary, model: LanguageModel
     shared = [word for word in vocabulary.words if word in model.vocabulary.index]
     to = torch.tensor(vocabulary.indices(shared))
     of = torch.tensor(model.vocabulary.indices(shared))
+    assert isinstance(decoder, WordDecoder)  # as check_start saw to
     with torch.no_grad():
         decoder.cell.load_state_dict(model.decoder.cell.state_dict())
         for mine, other in (

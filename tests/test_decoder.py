@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from captioner.cells import CELLS, first_state, make_cell
 from captioner.config import DecoderConfig
 from captioner.decoders import AttentionDecoder, PooledDecoder
-from captioner.decoders.attention import unevenness
+from captioner.decoders.grid import unevenness
 
 KINDS = [(cell, layers) for cell in CELLS for layers in (1, 2)]
 

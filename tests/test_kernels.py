@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import gradcheck
 
-from captioner.kernels import STEPS, PlacesInView, SharedLinear, dropout, linear_softmax_loss
+from captioner.kernels import STEPS, Grid, PlacesInView, SharedLinear, dropout, linear_softmax_loss
 
 CELLS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
 PHOTO = torch.tensor([2, 0, 0, 1, 2, 0, 2, 1])
@@ -124,8 +124,9 @@ def test_the_loss_is_finite_where_scores_are_far_apart() -> None:
 
 
 def plain_attention(keys: Tensor, values: Tensor, w: Tensor, photo: Tensor, queries: Tensor):
-    alpha = ((keys[photo] + queries.unsqueeze(1)).tanh() @ w).softmax(dim=1)
-    return (alpha.unsqueeze(1) @ values[photo]).squeeze(1), alpha
+    fits = (keys[photo] + queries.unsqueeze(1)).tanh() @ w
+    alpha = fits.softmax(dim=1)
+    return (alpha.unsqueeze(1) @ values[photo]).squeeze(1), alpha, fits.logsumexp(dim=1)
 
 
 @pytest.mark.parametrize("chunk", [1, 70, 1 << 19])
@@ -135,15 +136,16 @@ def test_attention_is_the_plain_one(chunk: int, photo: Tensor, monkeypatch) -> N
     num = int(photo.max()) + 1
     keys, w, queries = doubles(num, 5, 7), doubles(7), doubles(len(photo), 7)
     values = torch.randn(num, 5, 6, dtype=torch.float64)
-    weights = [torch.randn(len(photo), size, dtype=torch.float64) for size in (6, 5)]
+    weights = [torch.randn(len(photo), *size, dtype=torch.float64) for size in ((6,), (5,), ())]
 
     def run(quick: bool) -> tuple[Tensor, ...]:
-        view = PlacesInView(keys, values, w, photo)
+        view = PlacesInView(keys, values, w, Grid(photo, num))
         total = torch.zeros((), dtype=torch.float64)
         for n in (len(photo), len(photo) - 1, 2, 1):
             some = queries[:n] * n
-            z, alpha = view(some) if quick else plain_attention(keys, values, w, photo[:n], some)
-            total = total + (z * weights[0][:n]).sum() + (alpha * weights[1][:n]).sum()
+            parts = view(some) if quick else plain_attention(keys, values, w, photo[:n], some)
+            for part, weight in zip(parts, weights, strict=True):
+                total = total + (part * weight[:n]).sum()
         return (total, *torch.autograd.grad(total, (keys, w, queries)))
 
     for quick, plain in zip(run(True), run(False), strict=True):
@@ -154,7 +156,7 @@ def test_attention_over_photos_of_which_some_have_no_caption() -> None:
     keys, w, queries = doubles(6, 5, 7), doubles(7), doubles(2, 7)
     values, photo = torch.randn(6, 5, 3).double(), torch.tensor([4, 1])
     for found, true in zip(
-        PlacesInView(keys, values, w, photo)(queries),
+        PlacesInView(keys, values, w, Grid(photo, 6))(queries),
         plain_attention(keys, values, w, photo, queries),
         strict=True,
     ):

@@ -264,7 +264,8 @@ def test_a_decoder_of_other_sizes_is_refused(vocabulary: Vocabulary) -> None:
     model = make(vocabulary)
     fitting = TrainConfig(cell="gru", embedding=7, hidden=9)
     check_start(fitting, model)
-    for other in ({"cell": "lstm"}, {"hidden": 10}, {"embedding": 8}, {"layers": 2}):
+    others = {"cell": "lstm", "hidden": 10, "embedding": 8, "layers": 2, "decoder": "attention"}
+    for other in ({name: value} for name, value in others.items()):
         with pytest.raises(InputError, match=f"--{next(iter(other))}"):
             check_start(replace(fitting, **other), model)
     with pytest.raises(InputError, match="characters"):

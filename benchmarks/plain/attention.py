@@ -56,11 +56,16 @@ class PlainAttention(nn.Module):
             config.dropout,
         )
         weights = weights_of(captioner, {"project": "init_h", "fit": "energy"})
+        x, z, h = (weights.pop(f"cells.0.{part}.weight") for part in "xzh")
+        weights["cell.weight_ih"], weights["cell.weight_hh"] = torch.cat([x, z], dim=1), h
+        weights["cell.bias_ih"] = weights.pop("cells.0.x.bias")
+        weights["cell.bias_hh"] = torch.zeros_like(weights["cell.bias_ih"])
         for part in ("weight", "bias"):  # ours asks both of h in one layer
             sizes = [config.attention, config.features]
             query, gate = weights.pop(f"ask.{part}").split(sizes)
             weights |= {f"query.{part}": query, f"gate.{part}": gate}
         plain.load_state_dict(weights)
+        plain.cell.bias_hh.requires_grad_(False)  # a second bias that ours has not
         return plain
 
     def forward(self, places: Tensor, photo: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:

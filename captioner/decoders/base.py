@@ -1,6 +1,5 @@
 """Words so far -> scores of the next word."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,14 +10,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from captioner.cells import State, first_state, from_torch, make_cell, to_torch
 from captioner.config import DecoderConfig
+from captioner.decoders.running import Memory
 from captioner.kernels import STEPS, SharedLinear, dropout, linear_softmax_loss
-
-Memory = tuple[Tensor, ...]
-"""What a decoder looks at again at every word; a row per photo. Empty where it never does."""
-
-
-Look = Callable[[Tensor], Tensor]
-"""h (n, H) of the captions that go on -> what the decoder sees then, the rest of the input."""
 
 
 class Hidden(NamedTuple):
@@ -31,39 +24,62 @@ class Hidden(NamedTuple):
 
 
 class Decoder(nn.Module):
-    """A recurrent network over words: from the words so far to scores of the next.
-
-    It knows no photo; its state before the first word, h0, is given to it or nought.
+    """What every decoder has: vectors of words at one end, scores of the next word at the other.
 
         x_t      = W_embed[word_t]                    word  -> vector      (V) -> (E)
-        h_t      = cell(x_t, h_{t-1})                 rnn, gru or lstm     (E), (H) -> (H)
+        h_t      = whatever the decoder is
         scores_t = h_t W_vocab + b_vocab              temporal affine      (H) -> (V)
-
-    After Mikolov et al. 2010 (Recurrent neural network based language model, Interspeech). Dropout
-    as in Zaremba et al. 2014 (arXiv:1409.2329): across layers only.
 
     Args:
         config: Cell, layers and sizes.
         num_words: Size of the vocabulary (V).
-        inputs: Size of what the lowest cell takes in; E, unless the decoder adds to it.
 
     Raises:
         ValueError: if a size or the dropout makes no sense.
     """
 
-    def __init__(self, config: DecoderConfig, num_words: int, inputs: int | None = None) -> None:
+    def __init__(self, config: DecoderConfig, num_words: int) -> None:
         super().__init__()
         if not 0 <= config.dropout < 1:
             raise ValueError(f"dropout {config.dropout} must be at least 0 and below 1")
         self.config = config
         self.embed = nn.Embedding(num_words, config.embedding)
-        self.cell = make_cell(
-            config.cell, inputs or config.embedding, config.hidden, config.layers, config.dropout
-        )
         self.score = nn.Linear(config.hidden, num_words)
         nn.init.normal_(self.embed.weight, std=0.1)
         nn.init.normal_(self.score.weight, std=config.hidden**-0.5)
         nn.init.zeros_(self.score.bias)
+
+    def loss(self, hidden: Hidden, targets: PackedSequence) -> Float[Tensor, ""]:
+        """Softmax loss of the words that truly came next, in nats per caption."""
+        num_captions = int(targets.batch_sizes[0])
+        return linear_softmax_loss(
+            hidden.h, self.score.weight, self.score.bias, targets.data, num_captions
+        )
+
+    def scores(self, hidden: Hidden) -> Float[Tensor, "M V"]:
+        """Scores of the word after each real word."""
+        return self.score(hidden.h)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.config.dropout, self.training)
+
+
+class WordDecoder(Decoder):
+    """A recurrent network over words: from the words so far to scores of the next.
+
+    It knows no photo; its state before the first word, h0, is given to it or nought.
+
+        h_t      = cell(x_t, h_{t-1})                 rnn, gru or lstm     (E), (H) -> (H)
+
+    After Mikolov et al. 2010 (Recurrent neural network based language model, Interspeech). Dropout
+    as in Zaremba et al. 2014 (arXiv:1409.2329): across layers only.
+    """
+
+    def __init__(self, config: DecoderConfig, num_words: int) -> None:
+        super().__init__(config, num_words)
+        self.cell = make_cell(
+            config.cell, config.embedding, config.hidden, config.layers, config.dropout
+        )
 
     def empty_state(self, num: int) -> State:
         """The state before the first word of `num` texts of which nothing is known: h0 = 0."""
@@ -84,39 +100,27 @@ class Decoder(nn.Module):
         h, after = self.cell(x, to_torch(state))  # (R, 1, H)
         return self.score(h.squeeze(1)).log_softmax(dim=1), from_torch(after)
 
-    def hidden(self, state: State, words: PackedSequence, look: Look | None = None) -> Hidden:
+    def hidden(self, state: State, words: PackedSequence) -> Hidden:
         """The hidden states of whole captions, on real words alone: nothing is spent on padding.
 
         Args:
             state: Before the first words; a row per caption, in the captions' own order.
             words: Indices; `data` holds the M real words.
-            look: What the lowest cell takes in at a step beside the word.
         """
         if words.sorted_indices is not None:
             state = tuple(part[words.sorted_indices] for part in state)
         x = self._drop(self.embed(words.data))  # (M, E)
-        if x.is_cuda and look is None:  # cuDNN has all steps in one call
+        if x.is_cuda:  # cuDNN has all steps in one call
             packed, after = self.cell(PackedSequence(x, words.batch_sizes), to_torch(state))
             h, last = packed.data, from_torch(after)
         else:
-            h, last = self._run(x, state, words.batch_sizes.tolist(), look)
+            h, last = self._run(x, state, words.batch_sizes.tolist())
         if words.unsorted_indices is not None:
             last = tuple(part[words.unsorted_indices] for part in last)
         return Hidden(self._drop(h), last)
 
-    def loss(self, hidden: Hidden, targets: PackedSequence) -> Float[Tensor, ""]:
-        """Softmax loss of the words that truly came next, in nats per caption."""
-        num_captions = int(targets.batch_sizes[0])
-        return linear_softmax_loss(
-            hidden.h, self.score.weight, self.score.bias, targets.data, num_captions
-        )
-
-    def scores(self, hidden: Hidden) -> Float[Tensor, "M V"]:
-        """Scores of the word after each real word."""
-        return self.score(hidden.h)
-
     def _run(
-        self, h: Float[Tensor, "M I"], state: State, sizes: list[int], look: Look | None
+        self, h: Float[Tensor, "M I"], state: State, sizes: list[int]
     ) -> tuple[Float[Tensor, "M H"], State]:
         """All layers, one after the other, over all words; captions in packed order."""
         step, last = STEPS[self.config.cell], []
@@ -126,11 +130,6 @@ class Decoder(nn.Module):
             weight_ih, weight_hh, bias_ih, bias_hh = weights
             apart = self.config.cell == "gru"  # whose n sees r (W_hh h + b_hh)
             bias = bias_ih if apart else bias_ih + bias_hh
-            seen = None
-            if look and layer == 0:
-                rest = weight_ih.shape[1] - h.shape[1]
-                weight_ih, weight_seen = weight_ih.split([h.shape[1], rest], dim=1)
-                seen = SharedLinear(weight_seen)
             inputs = F.linear(h, weight_ih, bias)
             linear = SharedLinear(weight_hh, bias_hh if apart else inputs)
             now = tuple(part[:, layer] for part in state)
@@ -140,14 +139,9 @@ class Decoder(nn.Module):
                     ended.append(tuple(whole[n:] for whole in now))
                     now = tuple(whole[:n] for whole in now)
                 gates = [part, linear(now[0])] if apart else [linear(now[0])]
-                if look and seen:
-                    gates[0] = gates[0] + seen(look(now[0]))
                 now = step(*gates, *now)
                 hs.append(now[0])
             h = torch.cat(hs)
             parts = zip(now, *reversed(ended), strict=True)
             last.append([torch.cat(part) for part in parts])
         return h, tuple(torch.stack(parts, dim=1) for parts in zip(*last, strict=True))
-
-    def _drop(self, x: Tensor) -> Tensor:
-        return dropout(x, self.config.dropout, self.training)

@@ -1,16 +1,17 @@
 """A decoder that sees the photo once."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from captioner.cells import State, first_state
 from captioner.config import DecoderConfig
-from captioner.decoders.base import Decoder, Hidden, Memory
+from captioner.decoders.base import Hidden, WordDecoder
+from captioner.decoders.photo import PhotoDecoder
+from captioner.decoders.running import Memory
 
 
-class PooledDecoder(Decoder):
+class PooledDecoder(WordDecoder, PhotoDecoder):
     """A decoder that sees the photo once, as its first hidden state.
 
         h0       = features W_proj + b_proj           photo -> state       (D) -> (layers, H)
@@ -24,14 +25,12 @@ class PooledDecoder(Decoder):
     Args:
         config: Cell, layers and sizes.
         num_words: Size of the vocabulary (V).
-        inputs: As for `Decoder`.
     """
 
     places = False
-    """Whether it looks at places (N, L, D) rather than at their mean (N, D)."""
 
-    def __init__(self, config: DecoderConfig, num_words: int, inputs: int | None = None) -> None:
-        super().__init__(config, num_words, inputs)
+    def __init__(self, config: DecoderConfig, num_words: int) -> None:
+        super().__init__(config, num_words)
         self.project = nn.Linear(config.features, config.layers * config.hidden)
         nn.init.normal_(self.project.weight, std=config.features**-0.5)
         nn.init.zeros_(self.project.bias)
@@ -46,27 +45,8 @@ class PooledDecoder(Decoder):
         return ()
 
     def read(
-        self, features: Float[Tensor, "P ..."], photo: Int[Tensor, " N"], words: PackedSequence
+        self, features: Float[Tensor, "P D"], photo: Int[Tensor, " N"], words: PackedSequence
     ) -> tuple[Hidden, Float[Tensor, ""]]:
-        """The hidden states along the captions of P photos (teacher forcing).
-
-        Args:
-            features: Of each photo, computed upon once however many captions it has.
-            photo: Which photo each caption is of.
-            words: The captions.
-
-        Returns:
-            They, and what the decoder adds to the loss, per caption.
-        """
+        """The hidden states along the captions of P photos (teacher forcing)."""
         hidden = self.hidden(tuple(part[photo] for part in self.start(features)), words)
         return hidden, hidden.h.new_zeros(())
-
-    def forward(
-        self, features: Float[Tensor, "N ..."], words: Int[Tensor, "N T"]
-    ) -> Float[Tensor, "N T V"]:
-        """Scores of the word after each of `words` (teacher forcing)."""
-        lengths = torch.full((len(words),), words.shape[1])
-        packed = pack_padded_sequence(words, lengths, batch_first=True)
-        photo = torch.arange(len(words), device=words.device)
-        scores = self.scores(self.read(features, photo, packed)[0])
-        return pad_packed_sequence(packed._replace(data=scores), batch_first=True)[0]

@@ -11,11 +11,13 @@ against them. What makes them quick:
 from captioner.kernels.attention import PlacesInView
 from captioner.kernels.cells import STEPS
 from captioner.kernels.dropout import dropout
+from captioner.kernels.grid import Grid
 from captioner.kernels.linear import SharedLinear
 from captioner.kernels.loss import linear_softmax_loss
 
 __all__ = [
     "STEPS",
+    "Grid",
     "PlacesInView",
     "SharedLinear",
     "dropout",

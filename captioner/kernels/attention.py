@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+
+from captioner.kernels.grid import Grid
 
 # Named to the overload: finding it anew at each call takes longer than small products.
 _softmax_backward = torch.ops.aten._softmax_backward_data.default
@@ -31,14 +33,10 @@ class PlacesInView:
 
         s = 1 / (1 + exp(2 keys) exp(2 queries)),    tanh(keys + queries) = 1 - 2 s
 
-    whose exponentials are those of keys and queries alone; the softmax does not see that all e are
-    less by the sum of w. It is made for a few photos at a time, for all captions of each from one
-    copy of its keys, and always in the same piece of memory, which so stays in the processor's
-    cache; in the backward pass it is made anew rather than kept. The gradients of keys and w are
-    collected over all steps.
-
-    Captions take slots (photo, k) in a grid, photos and captions in the order of their length, so
-    that those that go on fill a corner of it; each step works on that corner alone.
+    whose exponentials are those of keys and queries alone. It is made for a few photos at a time,
+    for all captions of each from one copy of its keys, and always in the same piece of memory,
+    which so stays in the processor's cache; in the backward pass it is made anew rather than kept.
+    The gradients of keys and w are collected over all steps.
 
     Made anew for each forward pass; `backward` may run once.
 
@@ -46,8 +44,7 @@ class PlacesInView:
         keys: Of the places of P photos.
         values: What is read there; no gradient flows into them.
         w: Weighs the components of a key.
-        photo: Number of each caption's photo; the longest caption first. A step looks for the
-            first n of these captions.
+        grid: Where captions stand. A step looks for the first n of them.
     """
 
     def __init__(
@@ -55,36 +52,22 @@ class PlacesInView:
         keys: Float[Tensor, "P L A"],
         values: Float[Tensor, "P L D"],
         w: Float[Tensor, " A"],
-        photo: Int[Tensor, " N"],
+        grid: Grid,
     ) -> None:
-        same = photo.unsqueeze(0) == photo.unsqueeze(1)  # (N, N)
-        self._slot = same.tril(-1).sum(dim=1)  # how many longer captions the photo has
-        first = self._slot == 0
-        rank = torch.empty(len(keys), dtype=torch.long, device=photo.device)
-        rank[photo[first]] = torch.arange(int(first.sum()), device=photo.device)
-        self._row = rank[photo]
-        self._corner = [
-            (rows + 1, slots + 1)
-            for rows, slots in zip(
-                self._row.cummax(0).values.tolist(),
-                self._slot.cummax(0).values.tolist(),
-                strict=True,
-            )
-        ]
-        keys = keys.index_select(0, photo[first])
-        self.keys, self.values, self.w = exp_twice(keys.detach()), values[photo[first]], w.detach()
-        self.together = max(1, CHUNK // (self._corner[-1][1] * keys[0].numel()))
-        self._room = keys.new_empty(self.together * self._corner[-1][1] * keys[0].numel())
+        keys = keys.index_select(0, grid.photos)
+        self.grid = grid
+        self.keys, self.w = exp_twice(keys.detach()), w.detach()
+        self.values = values.index_select(0, grid.photos)
+        size = grid.slots * keys[0].numel()
+        self.together = max(1, CHUNK // size)
+        self._room = keys.new_empty(self.together * size)
         self._one = keys.new_ones(())
         self.grads: list[Tensor] = []
         self._token: Tensor = _Collect.apply(keys, w, self.grads)
 
-    def __call__(self, queries: Float[Tensor, "n A"]) -> tuple[Tensor, Tensor]:
-        """What is read, z (n, D), and where, alpha (n, L)."""
-        n = len(queries)
-        rows, slots = self._corner[n - 1]
-        place = self._row[:n] * slots + self._slot[:n]
-        return _Attend.apply(queries, self._token, self, place, (rows, slots))
+    def __call__(self, queries: Float[Tensor, "n A"]) -> tuple[Tensor, Tensor, Tensor]:
+        """What is read, z (n, D), where, alpha (n, L), and how well all fits: log sum exp e (n)."""
+        return _Attend.apply(queries, self._token, self)
 
     def matches(
         self, queries: Float[Tensor, "P K A"], *others: Float[Tensor, "P ..."]
@@ -120,42 +103,51 @@ class _Collect(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         (w,) = ctx.saved_tensors
-        dkeys, dw = ctx.grads
+        dkeys, dw, dsum = ctx.grads
         ctx.grads.clear()
-        return dkeys.mul_(4 * w), dw.mul_(-2), None
+        # tanh = 1 - 2 s, and so w gets sum dfit tanh = sum dfit - 2 sum dfit s.
+        return dkeys.mul_(4 * w), dsum.sub(dw, alpha=2), None
 
 
 class _Attend(Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        queries: Tensor,
-        token: Tensor,
-        view: PlacesInView,
-        place: Tensor,
-        corner: tuple[int, int],
-    ) -> tuple[Tensor, Tensor]:
-        grid = _put(exp_twice(queries), place, corner)
-        fits = grid.new_empty(*corner, view.keys.shape[1])  # (P, K, L)
+        ctx: Any, queries: Tensor, token: Tensor, view: PlacesInView
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        n = len(queries)
+        grid = view.grid.put(exp_twice(queries))
+        fits = grid.new_empty(*grid.shape[:2], view.keys.shape[1])  # (P, K, L)
         for match, fit in view.matches(grid, fits):
             torch.mv(match.view(-1, match.shape[3]), view.w, out=fit.view(-1))
-        alpha = fits.mul_(-2).softmax(dim=2)
+        fits.mul_(-2)  # e, less the sum of w
+        alpha = fits.softmax(dim=2)
         z = torch.bmm(alpha, view.values[: len(alpha)])
-        ctx.view, ctx.corner = view, corner
-        ctx.save_for_backward(grid, alpha, place)
-        return _take(z, place), _take(alpha, place)
+        # The likeliest place's share is its exp(e) over the sum of all.
+        total = fits.amax(dim=2) - alpha.amax(dim=2).log() + view.w.sum()
+        ctx.view, ctx.n = view, n
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(grid, alpha)
+        take = view.grid.take
+        return take(z, n), take(alpha, n), take(total.unsqueeze(2), n).squeeze(1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dz: Tensor, dalpha: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        grid, alpha, place = ctx.saved_tensors
+    def backward(
+        ctx: Any, dz: Tensor | None, dalpha: Tensor | None, dtotal: Tensor | None
+    ) -> tuple[Tensor, Tensor, None]:
+        grid, alpha = ctx.saved_tensors
         view: PlacesInView = ctx.view
+        put = view.grid.put
         if not view.grads:
-            view.grads += [torch.zeros_like(view.keys), torch.zeros_like(view.w)]
-        dkeys, dw = view.grads
-        by_read = torch.bmm(_put(dz, place, ctx.corner), view.values[: len(grid)].transpose(1, 2))
-        dalpha = by_read.add_(_put(dalpha, place, ctx.corner))
-        dfits = _softmax_backward(dalpha, alpha, 2, alpha.dtype)
+            view.grads += [torch.zeros_like(part) for part in (view.keys, view.w, view.w[0])]
+        dkeys, dw, dsum = view.grads
+        looked = torch.zeros_like(alpha) if dalpha is None else put(dalpha)
+        if dz is not None:
+            looked.baddbmm_(put(dz), view.values[: len(grid)].transpose(1, 2))
+        dfits = _softmax_backward(looked, alpha, 2, alpha.dtype)
+        if dtotal is not None:
+            dfits.addcmul_(put(dtotal.unsqueeze(1)), alpha)
+            dsum += dtotal.sum()  # the softmax keeps the sum of the others at nought
         dgrid = torch.empty_like(grid)
         P, K, L = alpha.shape
         ones = grid.new_ones(max(view.together * K, P), 1, max(K, L))
@@ -163,23 +155,10 @@ class _Attend(Function):
         parts = (dfits.unsqueeze(3), dgrid.unsqueeze(2), dkeys[:P].view(P, 1, -1))
         for match, dfit, dquery, dkey in view.matches(grid, *parts):
             p, _, _, A = match.shape
-            # dw = sum dfit tanh = -2 sum dfit s, for over the places dfit sums to nought.
             dw.addmv_(match.view(-1, A).t(), dfit.view(-1))
             # d tanh / dx = 4 s (1 - s); sums by products with ones are quicker than `sum`.
             slope = _sigmoid_backward(dfit.expand_as(match), match, grad_input=match)
             torch.bmm(over_places[: p * K], slope.view(p * K, L, A), out=dquery.view(p * K, 1, A))
             torch.baddbmm(dkey, over_captions[:p], slope.view(p, K, L * A), out=dkey)
-        dqueries = _take(dgrid, place).mul_(4 * view.w)
-        return dqueries, dz.new_empty(0), None, None, None
-
-
-def _put(rows: Tensor, place: Tensor, corner: tuple[int, int]) -> Tensor:
-    """Rows of captions into their places in the grid, which is nought elsewhere."""
-    size, width = corner[0] * corner[1], rows.shape[1]
-    grid = rows.new_empty(size, width) if size == len(rows) else rows.new_zeros(size, width)
-    return grid.index_copy_(0, place, rows).view(*corner, width)
-
-
-def _take(grid: Tensor, place: Tensor) -> Tensor:
-    """The inverse of `_put`."""
-    return grid.flatten(0, 1).index_select(0, place)
+        dqueries = view.grid.take(dgrid, ctx.n).mul_(4 * view.w)
+        return dqueries, grid.new_empty(0), None
