@@ -6,8 +6,10 @@ The docstring under a field is its help on the command line; defaults are the `l
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from captioner.refinements import Refinements
+
 Cell = Literal["rnn", "gru", "lstm"]
-Kind = Literal["pooled", "attention"]
+Kind = Literal["pooled", "attention", "adaptive", "att2in", "updown", "aoa"]
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,15 @@ class DecoderConfig:
     features: int = 512
     """Size of the photo's features (D)."""
     kind: Kind = "pooled"
-    """pooled: sees the photo once. attention: looks at its places anew at every word."""
+    """pooled: sees the photo once. The others look at its places anew at every word. attention: by
+    its state. adaptive: it may look away. att2in: what it sees sways no gate. updown: by a cell of
+    its own. aoa: attention on attention, with heads."""
     attention: int = 512
     """Size of a key (A), where the decoder attends to places."""
     attention_penalty: float = 1.0
     """Weight of the wish that every place be looked at alike over a caption."""
+    tie_weights: bool = False
+    """Whether words are scored by the vectors with which they are read."""
 
 
 @dataclass(frozen=True)
@@ -198,11 +204,13 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class TrainConfig(Recipe):
+class TrainConfig(Refinements, Recipe):
     """How a captioner is trained."""
 
     decoder: Kind = "pooled"
-    """pooled: sees the photo once. attention: looks at its places anew at every word."""
+    """pooled: sees the photo once. The others look at its places anew at every word. attention: by
+    its state. adaptive: it may look away. att2in: what it sees sways no gate. updown: by a cell of
+    its own. aoa: attention on attention, with heads."""
     attention: int = 512
     """Size of a key (A), where the decoder attends to places."""
     attention_penalty: float = 1.0
@@ -271,6 +279,11 @@ PRESETS["demo"] = TrainConfig(
     learning_rate=3e-3,
     batch_size=128,
     epochs=10,
+)
+
+# python train.py self-critical --begin-with RUN --data data/flickr8k: goes on with any captioner.
+PRESETS["self-critical"] = TrainConfig(
+    self_critical=True, dropout=0.0, learning_rate=5e-5, weight_decay=0.0, epochs=10, clip_norm=1.0
 )
 
 # python train.py tiny: seconds, to try a data set or the program itself.

@@ -37,6 +37,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.photo)
 
+    @property
+    def num_words(self) -> int:
+        """Words that are foretold, END counted."""
+        return len(self.targets.data)
+
 
 class CaptionData:
     """All captions of a split, encoded once.

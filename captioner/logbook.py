@@ -82,7 +82,7 @@ class Logbook:
             raise unwritable(self.file, error) from error
         if self.tensorboard is not None:
             for name, value in record.items():
-                if name not in ("step", "epoch"):
+                if name not in ("step", "epoch") and isinstance(value, int | float):
                     self.tensorboard.add_scalar(name, value, record["step"])
 
     def close(self) -> None:

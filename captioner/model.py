@@ -1,5 +1,6 @@
 """Captioner = encoder + decoder + vocabulary. The whole architecture, on one screen."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,8 @@ class Captioner(PhotoCaptioner, nn.Module):
         self.vocabulary = vocabulary
         self.encoder = Encoder(config.encoder, backbone)
         self.decoder = DECODERS[config.decoder.kind](config.decoder, len(vocabulary))
+        self.label_smoothing = 0.0
+        """Of the loss in training; see `Decoder.loss`. Set by a run, not saved."""
 
     @classmethod
     def from_pretrained(
@@ -80,6 +83,12 @@ class Captioner(PhotoCaptioner, nn.Module):
         captioner.encoder.attach(restore_backbone(saved.config.encoder, cnn))
         return captioner.to(device).eval()
 
+    def set_dropout(self, share: float) -> None:
+        """Train with another dropout than before."""
+        decoder = replace(self.config.decoder, dropout=share)
+        self.config = replace(self.config, decoder=decoder)
+        self.decoder.config = decoder
+
     def saved_tensors(self) -> dict[str, Tensor]:
         """All weights, but for those of a CNN that comes in a package of its own."""
         packaged = self.config.encoder.weights == "package"
@@ -100,7 +109,9 @@ class Captioner(PhotoCaptioner, nn.Module):
             Nats per caption, and nothing to carry to the next batch.
         """
         hidden, penalty = self.decoder.read(batch.features, batch.photo, batch.words)
-        return self.decoder.loss(hidden, batch.targets) + penalty, ()
+        penalty = penalty - penalty.detach()  # it is learned from, and not told as nats
+        smoothing = self.label_smoothing if self.training else 0.0
+        return self.decoder.loss(hidden, batch.targets, smoothing) + penalty, ()
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -1,8 +1,10 @@
 """All that a run needs to go on exactly where it was: weights, optimiser, random numbers, place."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,6 +14,8 @@ from captioner.errors import InputError
 from captioner.files import replacing
 
 FILE = "checkpoint.safetensors"
+
+NO_AVERAGE: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass
@@ -65,6 +69,7 @@ def save_state(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     carried: tuple[Tensor, ...] = (),
+    average: Mapping[str, Tensor] = NO_AVERAGE,
 ) -> None:
     """Write the checkpoint, in one file and in one step.
 
@@ -74,6 +79,7 @@ def save_state(
         model: What is trained.
         optimiser: With all that it remembers.
         carried: The state that the network takes along to the next batch.
+        average: The mean of its weights, by name.
 
     Raises:
         InputError: if it cannot be written; the last one stays.
@@ -88,6 +94,7 @@ def save_state(
             if value is not None:
                 tensors[f"optimiser.{number}.{name}"] = torch.as_tensor(value)
     tensors |= {f"carried.{place}": part for place, part in enumerate(carried)}
+    tensors |= {f"average.{name}": weight for name, weight in average.items()}
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
@@ -97,9 +104,12 @@ def save_state(
 
 
 def load_state(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer
+    folder: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: Mapping[str, Tensor] = NO_AVERAGE,
 ) -> tuple[RunState, tuple[Tensor, ...]] | None:
-    """Bring model, optimiser and random numbers to where the checkpoint was written.
+    """Bring model, optimiser, average and random numbers to where the checkpoint was written.
 
     Returns:
         How far the run had come and the state it carries; None if there is no checkpoint yet.
@@ -120,6 +130,8 @@ def load_state(
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         model.load_state_dict(_under(tensors, "model."), strict=True)
         _load_optimiser(optimiser, _under(tensors, "optimiser."))
+        for name, weight in average.items():
+            weight.copy_(tensors[f"average.{name}"])
         torch.set_rng_state(tensors["random.cpu"])
         if torch.cuda.is_available() and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"])

@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from captioner.averaging import Average
 from captioner.cells import State
 from captioner.config import Recipe
-from captioner.data import Batch
 from captioner.decoders import Decoder
 from captioner.losses import perplexity
 from captioner.resume import RunState, load_state, save_state
@@ -35,12 +35,22 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 @runtime_checkable
+class Lesson(Protocol):
+    """A batch: captions, or photos of which captions are to be drawn."""
+
+    @property
+    def num_words(self) -> int: ...
+    def to(self, device: torch.device) -> Any: ...
+    def __len__(self) -> int: ...
+
+
+@runtime_checkable
 class Learner(Protocol):
     """What has a decoder to train: a captioner, or a language model."""
 
     @property
     def decoder(self) -> Decoder: ...
-    def loss(self, batch: Batch, carried: State) -> tuple[Tensor, State]: ...
+    def loss(self, batch: Any, carried: State) -> tuple[Tensor, State]: ...
     def train(self) -> Any: ...
 
 
@@ -49,7 +59,7 @@ class Examples(Protocol):
     """What it learns from, in batches that seed and epoch alone decide."""
 
     def num_batches(self, size: int) -> int: ...
-    def batches(self, size: int, seed: int, epoch: int, skip: int) -> Iterator[Batch]: ...
+    def batches(self, size: int, seed: int, epoch: int, skip: int) -> Iterator[Lesson]: ...
 
 
 @runtime_checkable
@@ -57,7 +67,8 @@ class Goal(Protocol):
     """What it is judged by after each epoch."""
 
     measure: str
-    """Name of the figure that decides which weights are the best."""
+    """Name of the figure that decides which weights are the best; `stop`, where there is such a
+    figure, says why training must not go on."""
     higher_is_better: bool
 
     def score(self, learner: Any) -> tuple[dict[str, Any], list[str]]:
@@ -97,7 +108,7 @@ def learning_rate(config: Recipe, step: int, steps: int) -> float:
 
 def train_step(
     learner: Learner,
-    batch: Batch,
+    batch: Lesson,
     carried: State,
     optimiser: torch.optim.Optimizer,
     config: Recipe,
@@ -129,6 +140,7 @@ def fit(
     folder: Path,
     keep_best: Callable[[L, dict[str, Any]], None],
     listener: Listener,
+    average: float = 0.0,
 ) -> RunState:
     """Train a decoder; keep the weights that `goal` finds best; stop when it finds none better.
 
@@ -146,6 +158,8 @@ def fit(
         folder: Of the run.
         keep_best: Called with the learner and the epoch's record when it was never better.
         listener: Is told of each step and epoch.
+        average: Decay of a mean of the weights, which is then what is judged and kept; see
+            `Average`. 0 judges and keeps the weights themselves.
 
     Returns:
         How far the run came.
@@ -155,12 +169,17 @@ def fit(
     optimiser = make_optimiser(config, decoder)
     batches = train.num_batches(config.batch_size)
     steps = config.epochs * batches
-    run, carried = load_state(folder, decoder, optimiser) or (RunState(), ())
+    mean = Average(decoder, average)
+    run, carried = load_state(folder, decoder, optimiser, mean.weights) or (RunState(), ())
     carried = tuple(part.to(device) for part in carried)
     listener.goes_on_from(run.epoch * batches + run.batch)
     saved_at = time.monotonic()
 
-    while run.epoch < config.epochs and run.epochs_without_gain < config.patience:
+    while (
+        run.epoch < config.epochs
+        and run.epochs_without_gain < config.patience
+        and not (run.history and run.history[-1].get("stop"))
+    ):
         learner.train()
         began = time.monotonic()
         listener.epoch_begins(run.epoch, run.batch, batches)
@@ -175,30 +194,34 @@ def fit(
                     f"the loss is {loss} at step {step}: "
                     "training has diverged; try a smaller --learning-rate"
                 )
-            run.batch_done(loss, len(batch), len(batch.targets.data))
+            mean.update(step)
+            run.batch_done(loss, len(batch), batch.num_words)
             listener.step_done(
                 {"step": step + 1, "loss": loss, "learning_rate": rate, "gradient_norm": norm}
             )
             if time.monotonic() - saved_at > 60 * config.checkpoint_minutes:
                 run.seconds += time.monotonic() - began
                 began = saved_at = time.monotonic()
-                save_state(folder, run, decoder, optimiser, carried)
+                save_state(folder, run, decoder, optimiser, carried, mean.weights)
 
-        figures, samples = goal.score(learner)
+        with mean.shown():
+            figures, samples = goal.score(learner)
         run.seconds += time.monotonic() - began
         record = {
             "epoch": run.epoch + 1,
             "step": (run.epoch + 1) * batches,
             "train_loss": run.loss_sum / run.captions_seen,
-            "train_perplexity": perplexity(run.loss_sum, run.words_seen),
             **figures,
             "seconds": round(run.seconds, 1),
         }
+        if run.words_seen:
+            record["train_perplexity"] = perplexity(run.loss_sum, run.words_seen)
         run.epoch_done(record, goal.measure, goal.higher_is_better)
         if run.epochs_without_gain == 0:
-            keep_best(learner, record)
+            with mean.shown():
+                keep_best(learner, record)
         carried = ()
-        save_state(folder, run, decoder, optimiser, carried)
+        save_state(folder, run, decoder, optimiser, carried, mean.weights)
         saved_at = time.monotonic()
         listener.epoch_ends(record, samples)
     return run

@@ -8,8 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from captioner.cells import CELLS, first_state, make_cell
 from captioner.config import DecoderConfig
-from captioner.decoders import AttentionDecoder, PooledDecoder
-from captioner.decoders.grid import unevenness
+from captioner.decoders import PooledDecoder
 
 KINDS = [(cell, layers) for cell in CELLS for layers in (1, 2)]
 
@@ -113,93 +112,3 @@ def test_dropout_acts_in_training_alone_and_never_along_time() -> None:
 def test_first_state_has_what_the_cell_needs(name: str) -> None:
     cell = make_cell(name, 3, 4, layers=2, dropout=0.0)
     assert len(first_state(cell, torch.ones(5, 2, 4))) == (2 if isinstance(cell, nn.LSTM) else 1)
-
-
-def attending(cell: str, layers: int, dropout: float = 0.0) -> AttentionDecoder:
-    torch.manual_seed(0)
-    config = DecoderConfig(
-        kind="attention", cell=cell, layers=layers, embedding=5, hidden=8, dropout=dropout,
-        features=6, attention=7,
-    )  # fmt: skip
-    return AttentionDecoder(config, num_words=11).double()
-
-
-@pytest.mark.parametrize(("cell", "layers"), KINDS)
-def test_attention_read_at_once_equals_attention_step_by_step(cell: str, layers: int) -> None:
-    decoder = attending(cell, layers).eval()
-    places, photo = torch.randn(2, 4, 6).double(), torch.tensor([1, 0, 1, 1])
-    words, lengths = torch.randint(11, (4, 5)), torch.tensor([2, 5, 1, 3])
-    packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
-    hidden, penalty = decoder.read(places, photo, packed)
-    scores, _ = pad_packed_sequence(packed._replace(data=decoder.scores(hidden)), batch_first=True)
-    uneven = 0.0
-    for n, length in enumerate(lengths):
-        of_photo = places[photo[n : n + 1]]
-        state, memory = decoder.start(of_photo), decoder.memory(of_photo)
-        looked = torch.zeros(4).double()
-        for t, word in enumerate(words[n, :length]):
-            log_probs, state, alpha = decoder.look(word.unsqueeze(0), state, memory)
-            torch.testing.assert_close(log_probs[0], scores[n, t].log_softmax(dim=0))
-            looked += alpha[0]
-        uneven += (1 - looked).square().sum()
-        for part, expected in zip(hidden.last, state, strict=True):
-            torch.testing.assert_close(part[n : n + 1], expected)
-    torch.testing.assert_close(penalty, uneven / 4)
-
-
-def test_attention_step_serves_several_captions_of_several_photos() -> None:
-    decoder = attending("gru", 1).eval()
-    places, words = torch.randn(3, 4, 6).double(), torch.randint(11, (6,))
-    state, memory = decoder.start(places), decoder.memory(places)
-    state = tuple(part.repeat_interleave(2, dim=0) for part in state)
-    together, _ = decoder.step(words, state, memory)
-    for row in range(6):
-        alone, _ = decoder.step(
-            words[row : row + 1],
-            tuple(part[row : row + 1] for part in state),
-            tuple(part[row // 2 : row // 2 + 1] for part in memory),
-        )
-        torch.testing.assert_close(together[row : row + 1], alone)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_gradients_of_attention_equal_those_of_its_steps(cell: str) -> None:
-    decoder = attending(cell, 2).eval()
-    places = torch.randn(2, 4, 6).double()
-    words, photo = torch.randint(11, (2, 3)), torch.arange(2)
-    packed = pack_padded_sequence(words, torch.tensor([3, 3]), batch_first=True)
-    hidden, penalty = decoder.read(places, photo, packed)
-    at_once = torch.autograd.grad(
-        decoder.scores(hidden).log_softmax(dim=1)[:, 2].sum() + penalty, list(decoder.parameters())
-    )
-    state, memory, looked = decoder.start(places), decoder.memory(places), []
-    total = torch.zeros(()).double()
-    for t in range(3):
-        log_probs, state, alpha = decoder.look(words[:, t], state, memory)
-        total = total + log_probs[:, 2].sum()
-        looked.append(alpha)
-    penalty = (1 - torch.stack(looked).sum(dim=0)).square().sum() / 2
-    by_steps = torch.autograd.grad(total + penalty, list(decoder.parameters()))
-    for quick, plain in zip(at_once, by_steps, strict=True):
-        torch.testing.assert_close(quick, plain)
-
-
-def test_attention_looks_where_the_key_fits() -> None:
-    """A place whose key fits far better than the others is all that is seen."""
-    decoder = attending("lstm", 1).eval()
-    places = torch.zeros(1, 4, 6).double()
-    places[0, 2] = 1
-    with torch.no_grad():
-        decoder.key.weight.fill_(3)
-        decoder.ask.weight.zero_()
-        decoder.fit.weight.fill_(9)
-    _, _, alpha = decoder.look(torch.tensor([1]), decoder.start(places), decoder.memory(places))
-    assert alpha[0, 2] > 0.999
-    assert alpha.sum().item() == pytest.approx(1)
-
-
-def test_an_even_look_is_not_punished() -> None:
-    even = [torch.full((2, 4), 0.25), torch.full((2, 4), 0.25), torch.full((2, 4), 0.5)]
-    assert unevenness(even).item() == 0
-    # One caption of one word that looks at one of four places: 0 + 1 + 1 + 1.
-    assert unevenness([torch.tensor([[1.0, 0, 0, 0]])]).item() == 3

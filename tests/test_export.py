@@ -74,7 +74,7 @@ def make_model(folder: Path, weights: Path, maps: str = "last", **decoder: objec
     encoder = EncoderConfig(backbone=BACKBONE, maps=maps, features=24)
     network, encoder = load_backbone(encoder, weights)
     sizes = {"embedding": 12, "hidden": 16, "features": encoder.features, "attention": 10}
-    captioner = Captioner(ModelConfig(encoder, DecoderConfig(**sizes, **decoder)), WORDS, network)
+    captioner = Captioner(ModelConfig(encoder, DecoderConfig(**(sizes | decoder))), WORDS, network)
     photos = [photo_array(Image.fromarray(noise), encoder.preprocessing) for noise in draw(30)]
     with torch.inference_mode():
         images = torch.from_numpy(np.stack(photos))
@@ -119,6 +119,12 @@ DECODERS = [
     {"cell": "gru", "kind": "attention"},
     {"cell": "lstm", "kind": "attention", "layers": 2, "maps": "early+last"},
     {"cell": "rnn", "kind": "attention"},
+    {"cell": "lstm", "kind": "adaptive"},
+    {"cell": "lstm", "kind": "att2in"},
+    {"cell": "lstm", "kind": "updown"},
+    {"cell": "gru", "kind": "updown"},
+    {"cell": "lstm", "kind": "aoa"},
+    {"cell": "gru", "kind": "aoa", "hidden": 128},
 ]
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck
 
 from captioner.kernels import STEPS, Grid, PlacesInView, SharedLinear, dropout, linear_softmax_loss
+from captioner.kernels.loss import smoothed_loss
 
 CELLS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
 PHOTO = torch.tensor([2, 0, 0, 1, 2, 0, 2, 1])
@@ -113,6 +114,27 @@ def test_the_loss_is_the_cross_entropy_of_a_linear_layer() -> None:
         strict=True,
     ):
         torch.testing.assert_close(ours, true)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_the_smoothed_loss_is_that_of_torch(smoothing: float) -> None:
+    h, weight, bias = doubles(6, 4), doubles(9, 4), doubles(9)
+    targets = torch.tensor([0, 8, 3, 3, 1, 5])
+    scores = F.linear(h, weight, bias)
+    true = F.cross_entropy(scores, targets, reduction="sum", label_smoothing=smoothing) / 3
+    quick, plain = smoothed_loss(h, weight, bias, targets, 3, smoothing)
+    assert not plain.requires_grad
+    torch.testing.assert_close(
+        plain, F.cross_entropy(scores, targets, reduction="sum") / 3, rtol=0, atol=1e-10
+    )
+    assert torch.equal(quick, linear_softmax_loss(h, weight, bias, targets, 3, smoothing))
+    torch.testing.assert_close(quick, true, rtol=0, atol=1e-10)
+    for ours, theirs in zip(
+        torch.autograd.grad(5 * quick, (h, weight, bias)),
+        torch.autograd.grad(5 * true, (h, weight, bias)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
 
 
 def test_the_loss_is_finite_where_scores_are_far_apart() -> None:

@@ -11,16 +11,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 
 # Lowest first. A module imports from layers below its own alone; a folder counts as one module.
 LAYERS = [
-    "errors",
-    "files config metrics cells losses reference kernels",
+    "errors refinements",
+    "files averaging config metrics cells losses reference kernels",
     "vocabulary layouts download provenance scenes folders precision",
     "search coco datasets data images encoder decoders plotting card",
-    "flickr8k backbones checkpoint graphs resume logbook texts",
+    "flickr8k backbones checkpoint graphs resume logbook texts corruption",
     "extraction",
     "features streaming language",
     "model runtime",
     "ensemble agreement",
-    "evaluation training validation reranking inspection exporting",
+    "evaluation training selfcritical reranking inspection exporting",
+    "validation",
+    "material",
     "runs",
     "language_runs",
     "commands",
@@ -29,9 +31,10 @@ LAYERS = [
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "timm", "matplotlib", "nltk", "pycocotools", "onnxruntime", "scipy"}
-LIGHT = ["errors", "files", "config", "vocabulary", "layouts", "datasets", "download", "coco",
-         "flickr8k", "provenance", "plotting", "scenes", "commands", "card", "release",
-         "texts", "folders", "images", "search", "extraction", "streaming", "runtime"]  # fmt: skip
+LIGHT = ["errors", "refinements", "files", "config", "vocabulary", "layouts", "datasets",
+         "download", "coco", "flickr8k", "provenance", "plotting", "scenes", "commands", "card",
+         "release", "texts", "folders", "images", "search", "extraction", "streaming",
+         "runtime"]  # fmt: skip
 """What the command line imports before it is told what to do, and what serves without torch."""
 
 

@@ -119,7 +119,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def provide(text: str, coloured: Path, trained: Path, drawn: Path, taught: Path) -> None:
     """Data sets and finished runs where a command or a program wants to find them."""
     for name in re.findall(
-        r"(?:--model |--ensemble |--resume |from_pretrained\(\")(runs/[\w-]+)", text
+        r"(?:--model |--ensemble |--resume |--begin-with |from_pretrained\(\")(runs/[\w-]+)", text
     ):
         shutil.copytree(trained, name)
     for name in re.findall(r"(?:lm (?!train)\w+ |--lm |--init-decoder )(runs/[\w-]+)", text):
@@ -157,7 +157,9 @@ def test_commands(
         stdin = SimpleNamespace(buffer=io.BytesIO(Path(photo).read_bytes()))
         monkeypatch.setattr(sys, "stdin", stdin)
     small = [] if "--resume" in arguments else SMALL.get(" ".join(program), [])
-    if program == ["train"] and small:
+    if "--begin-with" in arguments:  # its sizes are the model's
+        small = ["--epochs", "1"]
+    elif program == ["train"] and small:
         small = [*small, "--backbone-weights", str(weights)]
     run = main
     if script == "-m":

@@ -101,4 +101,5 @@ class PlainAttention(nn.Module):
         targets = words[:, 1:]
         looked = (looks * (targets != PAD).unsqueeze(2)).sum(dim=1)  # (N, L)
         doubly = (1 - looked).square().sum() / len(words)
-        return masked_loss(scores, targets) + penalty * doubly
+        # The penalty is learned from, and not told as nats.
+        return masked_loss(scores, targets) + penalty * (doubly - doubly.detach())

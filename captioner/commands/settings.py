@@ -8,6 +8,7 @@ from typing import Any
 
 from captioner.config import Recipe
 from captioner.errors import InputError
+from captioner.refinements import Refinements
 
 
 def check_recipe(config: Recipe) -> None:
@@ -16,7 +17,8 @@ def check_recipe(config: Recipe) -> None:
     Raises:
         InputError: naming the option.
     """
-    free = ("dropout", "weight_decay", "warmup", "checkpoint_minutes")
+    own = [item.name for item in fields(Refinements)]  # which refuse by themselves
+    free = ("dropout", "weight_decay", "warmup", "checkpoint_minutes", *own)
     for item in fields(config):
         value = getattr(config, item.name)
         number = isinstance(value, int | float) and item.name not in free

@@ -17,6 +17,13 @@ from captioner.errors import InputError
 DEFAULT_PRESET = "lstm"
 """For photos. Without --data the scenes are drawn, and their own preset is the default."""
 
+_NAMES = (
+    "cell layers embedding hidden decoder attention tie-weights backbone maps fit min-count "
+    "max-words backbone-weights"
+)
+OF_THE_MODEL = {f"--{name}" for name in _NAMES.split()}
+"""Options of what a trained captioner is already."""
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -41,6 +48,9 @@ class TrainOptions:
     """auto, cpu, cuda or cuda:N."""
     init_decoder: Path | None = None
     """Language model (of `captioner lm train`) whose words and cell the decoder begins with."""
+    begin_with: Path | None = None
+    """A trained captioner to go on with: the folder of its run or model. It keeps its words and its
+    networks; needed for self-critical training."""
     config: Annotated[TrainConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=TrainConfig)
 
 
@@ -78,6 +88,12 @@ def _train(argv: list[str]) -> int:
         check_seed(options.seed)
         device = choose_device(options.device)
         check_recipe(options.config)
+        if options.begin_with:
+            own = [name for name in changed(options, default) if name in OF_THE_MODEL]
+            if own:
+                raise InputError(
+                    f"--begin-with takes over the model as it is; leave out {', '.join(own)}"
+                )
         data = find_data(options.data)
         folder = options.out or Path("runs") / f"{data.stem}-{name}-seed{options.seed}"
         run = Run(
@@ -91,6 +107,7 @@ def _train(argv: list[str]) -> int:
             device=device,
             config=options.config,
             init_decoder=str(options.init_decoder.resolve()) if options.init_decoder else None,
+            begin_with=str(options.begin_with.resolve()) if options.begin_with else None,
         )
         begin(folder, run)
     try:

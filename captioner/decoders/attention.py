@@ -30,6 +30,9 @@ class AttentionDecoder(GridDecoder):
         num_words: Size of the vocabulary (V).
     """
 
+    penalised = True
+    stacked = True
+
     def __init__(self, config: DecoderConfig, num_words: int) -> None:
         H, A, D = config.hidden, config.attention, config.features
         upper = [Cell(config.cell, 0, H, H) for _ in range(config.layers - 1)]

@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import PackedSequence
 from captioner.cells import State, first_state, from_torch, make_cell, to_torch
 from captioner.config import DecoderConfig
 from captioner.decoders.running import Memory
-from captioner.kernels import STEPS, SharedLinear, dropout, linear_softmax_loss
+from captioner.kernels import STEPS, SharedLinear, dropout
+from captioner.kernels.loss import smoothed_loss
 
 
 class Hidden(NamedTuple):
@@ -23,12 +24,44 @@ class Hidden(NamedTuple):
     """After each caption's last word, in the captions' own order."""
 
 
+class TiedScore(nn.Module):
+    """Scores of words by the vectors with which they are read, which are learned once.
+
+        scores = (h W_out) W_embed^T + b_vocab        (H) -> (E) -> (V)
+
+    Press & Wolf 2017 (arXiv:1608.05859), Inan et al. 2017 (arXiv:1611.01462).
+
+    Args:
+        embed: The word vectors.
+        hidden: H.
+    """
+
+    def __init__(self, embed: nn.Embedding, hidden: int) -> None:
+        super().__init__()
+        self.out = nn.Linear(hidden, embed.embedding_dim, bias=False)
+        self.bias = nn.Parameter(torch.zeros(embed.num_embeddings))
+        nn.init.xavier_uniform_(self.out.weight)
+        # In a tuple, for torch not to see, and save, the vectors a second time.
+        self._embed = (embed,)
+
+    @property
+    def weight(self) -> Float[Tensor, "V E"]:
+        """The word vectors."""
+        return self._embed[0].weight
+
+    def forward(self, h: Float[Tensor, "R H"]) -> Float[Tensor, "R V"]:
+        """Scores of the next word."""
+        return F.linear(self.out(h), self.weight, self.bias)
+
+
 class Decoder(nn.Module):
     """What every decoder has: vectors of words at one end, scores of the next word at the other.
 
         x_t      = W_embed[word_t]                    word  -> vector      (V) -> (E)
         h_t      = whatever the decoder is
         scores_t = h_t W_vocab + b_vocab              temporal affine      (H) -> (V)
+
+    With `config.tie_weights` scores are those of `TiedScore`.
 
     Args:
         config: Cell, layers and sizes.
@@ -44,17 +77,33 @@ class Decoder(nn.Module):
             raise ValueError(f"dropout {config.dropout} must be at least 0 and below 1")
         self.config = config
         self.embed = nn.Embedding(num_words, config.embedding)
-        self.score = nn.Linear(config.hidden, num_words)
-        nn.init.normal_(self.embed.weight, std=0.1)
-        nn.init.normal_(self.score.weight, std=config.hidden**-0.5)
-        nn.init.zeros_(self.score.bias)
+        self.score: nn.Linear | TiedScore
+        if config.tie_weights:
+            nn.init.normal_(self.embed.weight, std=0.1)
+            self.score = TiedScore(self.embed, config.hidden)
+        else:
+            self.score = nn.Linear(config.hidden, num_words)
+            nn.init.normal_(self.embed.weight, std=0.1)
+            nn.init.normal_(self.score.weight, std=config.hidden**-0.5)
+            nn.init.zeros_(self.score.bias)
 
-    def loss(self, hidden: Hidden, targets: PackedSequence) -> Float[Tensor, ""]:
-        """Softmax loss of the words that truly came next, in nats per caption."""
+    def loss(
+        self, hidden: Hidden, targets: PackedSequence, smoothing: float = 0.0
+    ) -> Float[Tensor, ""]:
+        """Softmax loss of the words that truly came next, in nats per caption.
+
+        Args:
+            hidden: What the words did.
+            targets: The words that came next.
+            smoothing: Share of the target spread evenly over all words, for the gradient alone:
+                the value is that of the plain loss, and so can be compared.
+        """
+        h = self.score.out(hidden.h) if isinstance(self.score, TiedScore) else hidden.h
         num_captions = int(targets.batch_sizes[0])
-        return linear_softmax_loss(
-            hidden.h, self.score.weight, self.score.bias, targets.data, num_captions
+        loss, plain = smoothed_loss(
+            h, self.score.weight, self.score.bias, targets.data, num_captions, smoothing
         )
+        return plain + (loss - loss.detach()) if smoothing else loss
 
     def scores(self, hidden: Hidden) -> Float[Tensor, "M V"]:
         """Scores of the word after each real word."""

@@ -40,27 +40,51 @@ class GridDecoder(PhotoDecoder):
         config: Cell, layers and sizes.
         num_words: Size of the vocabulary (V).
         cells: Of its state, the first one reading the word.
+
+    Raises:
+        ValueError: if it has no such cell, or no such number of layers.
     """
 
     places = True
+    penalised = False
+    """Whether it is asked to look at all places alike (`attention_penalty`)."""
+    stacked = False
+    """Whether `layers` may be other than 1."""
+    lstm_only = False
+    """Whether `cell` must be an LSTM."""
     cells: Sequence[Cell]
 
     def __init__(self, config: DecoderConfig, num_words: int, cells: Sequence[Cell]) -> None:
+        self.check(config.cell, config.layers)
         super().__init__(config, num_words)
         self.cells = nn.ModuleList(cells)  # type: ignore[assignment]
         self.project = nn.Linear(config.features, len(cells) * config.hidden)
         nn.init.normal_(self.project.weight, std=config.features**-0.5)
         nn.init.zeros_(self.project.bias)
 
+    @classmethod
+    def check(cls, cell: str, layers: int) -> None:
+        """Refuse what there is no such decoder of."""
+        name = cls.__name__.removesuffix("Decoder").lower()
+        if layers != 1 and not cls.stacked:
+            raise ValueError(f"the {name} decoder has one layer, not {layers}")
+        if cell != "lstm" and cls.lstm_only:
+            raise ValueError(f"the {name} decoder is made of an lstm, not of {cell}")
+
     @abstractmethod
     def advance(self, x: Float[Tensor, "R G"], state: State, run: Running) -> Step:
         """One word more.
 
         Args:
-            x: What the first cell makes of the word, W_x W_embed[word] + b.
+            x: What `of_words` makes of the word.
             state: Before it; h and, of an LSTM, c of each cell (R, H).
             run: Runs the layers.
         """
+
+    def of_words(self, vectors: Float[Tensor, "M E"]) -> Float[Tensor, "M G"]:
+        """What is made of words before all else is known: W_x W_embed[word] + b."""
+        x: Tensor = self.cells[0].x(vectors)
+        return x
 
     def start(self, features: Float[Tensor, "P L D"]) -> State:
         """The state before the first word, a row per photo."""
@@ -76,7 +100,7 @@ class GridDecoder(PhotoDecoder):
         self, words: Int[Tensor, " R"], state: State, memory: Memory
     ) -> tuple[Float[Tensor, "R V"], State, Float[Tensor, "R L"]]:
         """As `step`, with the attention alpha that each caption paid to each place."""
-        x = self.cells[0].x(self.embed(words))
+        x = self.of_words(self.embed(words))
         out, after, alpha = self.advance(x, state, StepByStep(memory))
         return self.score(out).log_softmax(dim=1), after, alpha
 
@@ -94,7 +118,7 @@ class GridDecoder(PhotoDecoder):
             photo = photo[words.sorted_indices]
         run = AllSteps(self.memory(features), photo)
         state = tuple(part.index_select(0, photo) for part in self.start(features))
-        x = self.cells[0].x(self._drop(self.embed(words.data)))  # (M, G)
+        x = self.of_words(self._drop(self.embed(words.data)))  # (M, G)
         outs, alphas, ended = [], [], []
         sizes = words.batch_sizes.tolist()
         for n, of_step in zip(sizes, x.split(sizes), strict=True):
@@ -109,7 +133,7 @@ class GridDecoder(PhotoDecoder):
         if words.unsorted_indices is not None:
             last = tuple(part[words.unsorted_indices] for part in last)
         penalty = photo.new_zeros((), dtype=outs[0].dtype)
-        if self.config.attention_penalty:
+        if self.penalised and self.config.attention_penalty:
             penalty = self.config.attention_penalty * unevenness(alphas) / len(photo)
         return Hidden(self._drop(torch.cat(outs)), last), penalty
 

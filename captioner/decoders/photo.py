@@ -18,6 +18,14 @@ class PhotoDecoder(Decoder, ABC):
     places: bool
     """Whether it looks at places (N, L, D) rather than at their mean (N, D)."""
 
+    @classmethod
+    def check(cls, cell: str, layers: int) -> None:
+        """Refuse what there is no such decoder of.
+
+        Raises:
+            ValueError: if it cannot be made of this cell, or of so many layers.
+        """
+
     @abstractmethod
     def start(self, features: Float[Tensor, "P ..."]) -> State:
         """The state before the first word, a row per photo."""

@@ -15,6 +15,7 @@ def linear_softmax_loss(
     bias: Float[Tensor, " V"],
     targets: Int[Tensor, " M"],
     divisor: int = 1,
+    smoothing: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Negative log-likelihood of the targets, summed over M words and divided.
 
@@ -31,6 +32,7 @@ def linear_softmax_loss(
         bias: Likewise.
         targets: The words that truly come next.
         divisor: Of the sum, such as the number of captions.
+        smoothing: Share s of the target spread evenly over all words; see `smoothed_loss`.
 
     Example: of four equally likely words one is right, twice.
 
@@ -39,30 +41,66 @@ def linear_softmax_loss(
         >>> round(loss.item(), 4)  # 2 ln 4
         2.7726
     """
-    return _LinearSoftmaxLoss.apply(h, weight, bias, targets, divisor)
+    return smoothed_loss(h, weight, bias, targets, divisor, smoothing)[0]
+
+
+def smoothed_loss(
+    h: Float[Tensor, "M H"],
+    weight: Float[Tensor, "V H"],
+    bias: Float[Tensor, " V"],
+    targets: Int[Tensor, " M"],
+    divisor: int,
+    smoothing: float,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """The loss with smoothed targets, and the plain one that comes with it, without a gradient.
+
+        target   = (1 - s) one-hot + s / V
+        smoothed = 1/divisor  sum_m  log sum_v exp scores[v, m]  -  sum_v target[v, m] scores[v, m]
+
+    Szegedy et al. 2016 (arXiv:1512.00567, section 7). Arguments as of `linear_softmax_loss`.
+    """
+    return _LinearSoftmaxLoss.apply(h, weight, bias, targets, divisor, smoothing)
 
 
 class _LinearSoftmaxLoss(Function):
     @staticmethod
     def forward(
-        ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, divisor: int
-    ) -> Tensor:
+        ctx: Any,
+        h: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        divisor: int,
+        smoothing: float,
+    ) -> tuple[Tensor, Tensor]:
         scores = torch.addmm(bias, h, weight.t())  # (M, V)
         targets = targets.unsqueeze(1)
-        surplus = scores.amax(dim=1) - scores.gather(1, targets).squeeze(1)
+        top = scores.amax(dim=1)
+        surplus = top - scores.gather(1, targets).squeeze(1)
+        if smoothing:  # the scores are gone after the softmax
+            evenly = top - scores.mean(dim=1)
         chances = torch.softmax(scores, dim=1, out=scores)
         # The likeliest word's chance is exp(0) over the sum of all exponentials.
-        loss = (surplus - chances.amax(dim=1).log()).sum() / divisor
+        rest = chances.amax(dim=1).log()
+        plain = (surplus - rest).sum() / divisor
+        loss = plain.clone()
+        if smoothing:
+            loss = (1 - smoothing) * plain + smoothing * (evenly - rest).sum() / divisor
         if any(ctx.needs_input_grad):
             dscores = chances
-            dscores.scatter_add_(1, targets, dscores.new_full((), -1.0).expand_as(targets))
+            dscores.scatter_add_(
+                1, targets, dscores.new_full((), smoothing - 1.0).expand_as(targets)
+            )
+            if smoothing:
+                dscores.sub_(smoothing / dscores.shape[1])
             ctx.save_for_backward(dscores @ weight, dscores.t() @ h, dscores.sum(dim=0))
             ctx.divisor = divisor
-        return loss
+        ctx.mark_non_differentiable(plain)
+        return loss, plain
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         dh, dweight, dbias = ctx.saved_tensors
         grad = grad / ctx.divisor
-        return dh * grad, dweight * grad, dbias * grad, None, None
+        return dh * grad, dweight * grad, dbias * grad, None, None, None

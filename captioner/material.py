@@ -1,0 +1,190 @@
+"""What a run learns from: a captioner to train, its photos as the CNN sees them, their captions."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from captioner.backbones import load_backbone
+from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, Preprocessing, TrainConfig
+from captioner.datasets import PhotoSet
+from captioner.decoders import DECODERS
+from captioner.encoder import Encoder
+from captioner.errors import InputError
+from captioner.features import dataset_cache, project, with_maps
+from captioner.language import LanguageModel, check_start, start_decoder
+from captioner.model import Captioner
+from captioner.validation import Validation
+from captioner.vocabulary import Vocabulary, tokenise
+
+logger = logging.getLogger("captioner")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is, saved as run.json in its folder; resuming needs nothing else."""
+
+    data: str
+    """Path of the data set."""
+    seed: int
+    """Of the weights and of the order of the captions."""
+    split_seed: int
+    """Draws the splits of a data set that names none."""
+    skip_bad: bool
+    """Leave bad entries and photos out rather than refuse the data set."""
+    backbone_weights: str | None
+    """A local file with the weights of the CNN."""
+    device: str
+    """Where to train."""
+    config: TrainConfig
+    """How to train."""
+    init_decoder: str | None = None
+    """A language model whose words and cell the decoder begins with."""
+    begin_with: str | None = None
+    """A captioner that is trained on."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that training needs."""
+
+    captioner: Captioner
+    """On its device."""
+    captions: list[tuple[str, ...]]
+    """Human captions of each training photo."""
+    features: np.ndarray
+    """Of these photos, (P, D) or (P, L, D)."""
+    goal: Validation
+    """What the captioner is judged by."""
+
+
+def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
+    """Look at the photos and make the captioner, or take the one that the run begins with.
+
+    Args:
+        run: What the run is.
+        dataset: Has a train and a val split.
+        resumed: The weights will come from a checkpoint.
+
+    Raises:
+        InputError: if a photo, the weights, a model or the settings cannot be used.
+    """
+    config, device = run.config, torch.device(run.device)
+    language = None
+    if run.init_decoder and not resumed:
+        language = LanguageModel.from_pretrained(run.init_decoder)
+        check_start(config, language)
+    captioner = None
+    if run.begin_with:
+        captioner = Captioner.from_pretrained(run.begin_with, device)
+        encoder, places = captioner.encoder, captioner.places
+        torch.manual_seed(run.seed)
+    else:
+        encoder = _load_encoder(run).to(device)
+        places = DECODERS[config.decoder].places
+    cache = dataset_cache(dataset, encoder, places)
+    train, maps = with_maps(cache, dataset.split("train"), run.skip_bad, "Train features")
+    chosen = dataset.split("val")[: config.val_photos]
+    val, val_maps = with_maps(cache, chosen, run.skip_bad, "Val features")
+    captions = [photo.captions for photo in train]
+    if captioner is None:
+        pooled = maps.mean(axis=1, dtype=np.float32) if places else maps
+        kept = encoder.fit(torch.from_numpy(pooled).float().to(device))
+        logger.info("the PCA keeps %.1f %% of the variance", 100 * kept)
+        captioner = _make_captioner(run, encoder, captions).to(device)
+    else:
+        captioner.set_dropout(config.dropout)
+    captioner.label_smoothing = config.label_smoothing
+    if language:
+        taken = start_decoder(captioner.decoder, captioner.vocabulary, language)
+        logger.info("the decoder begins with %d words of %s", taken, run.init_decoder)
+    logger.info(
+        "%d photos and %d captions to learn from, %d words, %d weights to train",
+        len(train),
+        sum(map(len, captions)),
+        len(captioner.vocabulary),
+        sum(weight.numel() for weight in captioner.decoder.parameters()),
+    )
+    goal = Validation(
+        project(encoder, val_maps),
+        [photo.captions for photo in val],
+        [photo.file.name for photo in val],
+        config.val_beam_size,
+        {" ".join(tokenise(caption)) for of_photo in captions for caption in of_photo},
+    )
+    return Material(captioner, captions, project(encoder, maps), goal)
+
+
+def _load_encoder(run: Run) -> Encoder:
+    config = run.config
+    backbone, encoder_config = load_backbone(
+        EncoderConfig(
+            backbone=config.backbone,
+            maps=config.maps,
+            preprocessing=Preprocessing(fit=config.fit),
+        ),
+        Path(run.backbone_weights) if run.backbone_weights else None,
+    )
+    return Encoder(encoder_config, backbone)
+
+
+def _make_captioner(run: Run, encoder: Encoder, captions: list[tuple[str, ...]]) -> Captioner:
+    """A captioner that has learned nothing."""
+    config = run.config
+    vocabulary = Vocabulary.of(
+        (caption for of_photo in captions for caption in of_photo),
+        config.min_count,
+        config.max_words,
+    )
+    model_config = ModelConfig(encoder.config, _decoder_config(config, encoder.config))
+    torch.manual_seed(run.seed)
+    captioner = Captioner(model_config, vocabulary)
+    captioner.encoder = encoder
+    return captioner
+
+
+def _decoder_config(config: TrainConfig, encoder: EncoderConfig) -> DecoderConfig:
+    return DecoderConfig(
+        kind=config.decoder,
+        cell=config.cell,
+        layers=config.layers,
+        embedding=config.embedding,
+        hidden=config.hidden,
+        dropout=config.dropout,
+        features=encoder.features,
+        attention=config.attention,
+        attention_penalty=config.attention_penalty,
+        tie_weights=config.tie_weights,
+    )
+
+
+def check_settings(config: TrainConfig, begin_with: Any, init_decoder: Any) -> None:
+    """Refuse settings that do not go together, before the CNN looks at thousands of photos.
+
+    Raises:
+        InputError: naming the options.
+    """
+    if config.self_critical and not begin_with:
+        raise InputError(
+            "self-critical training begins with a captioner that has learned from human captions; "
+            "give its folder with --begin-with"
+        )
+    if begin_with and init_decoder:
+        raise InputError("leave out --begin-with or --init-decoder")
+    if init_decoder and config.tie_weights:
+        raise InputError(
+            "a language model scores words by other vectors than it reads them with; leave out "
+            "--tie-weights or --init-decoder"
+        )
+    unused = ("label_smoothing", "word_dropout", "feature_dropout", "scheduled_sampling")
+    given = [f"--{name.replace('_', '-')}" for name in unused if getattr(config, name)]
+    if config.self_critical and given:
+        raise InputError(f"{', '.join(given)} cannot be had in self-critical training")
+    if not begin_with:
+        try:
+            DECODERS[config.decoder].check(config.cell, config.layers)
+        except ValueError as error:
+            raise InputError(str(error)) from None
