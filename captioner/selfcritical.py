@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -224,7 +223,4 @@ class SelfCritical:
         )
         photo = torch.arange(len(features), device=device)
         hidden, _ = decoder.read(features, photo.repeat_interleave(self.config.samples), inputs)
-        unsaid = torch.tensor(UNSAID, device=device)
-        scores = decoder.scores(hidden).index_fill(1, unsaid, float("-inf"))
-        surprise = F.cross_entropy(scores, targets.data, reduction="none")
-        return (packed.data * surprise).sum() / len(words)
+        return decoder.loss(hidden, targets, importance=packed.data, unsaid=UNSAID)

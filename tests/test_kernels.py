@@ -137,6 +137,26 @@ def test_the_smoothed_loss_is_that_of_torch(smoothing: float) -> None:
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
 
 
+def test_the_loss_weighs_words_and_leaves_some_unsaid() -> None:
+    h, weight, bias = doubles(6, 4), doubles(9, 4), doubles(9)
+    targets, importance = torch.tensor([0, 8, 3, 3, 1, 5]), torch.randn(6).double()
+    unsaid = torch.tensor([2, 7])
+    for smoothing in (0.0, 0.2):
+        some = bias if smoothing else bias.index_fill(0, unsaid, float("-inf"))
+        each = F.cross_entropy(
+            F.linear(h, weight, some), targets, reduction="none", label_smoothing=smoothing
+        )
+        plain = (importance * each).sum() / 3
+        quick = linear_softmax_loss(h, weight, some, targets, 3, smoothing, importance)
+        torch.testing.assert_close(quick, plain)
+        for ours, true in zip(
+            torch.autograd.grad(quick, (h, weight, bias), retain_graph=True),
+            torch.autograd.grad(plain, (h, weight, bias)),
+            strict=True,
+        ):
+            torch.testing.assert_close(ours, true)
+
+
 def test_the_loss_is_finite_where_scores_are_far_apart() -> None:
     h = torch.full((2, 1), 1e4)
     loss = linear_softmax_loss(

@@ -1,5 +1,6 @@
 """Words so far -> scores of the next word."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -88,7 +89,12 @@ class Decoder(nn.Module):
             nn.init.zeros_(self.score.bias)
 
     def loss(
-        self, hidden: Hidden, targets: PackedSequence, smoothing: float = 0.0
+        self,
+        hidden: Hidden,
+        targets: PackedSequence,
+        smoothing: float = 0.0,
+        importance: Float[Tensor, " M"] | None = None,
+        unsaid: Sequence[int] = (),
     ) -> Float[Tensor, ""]:
         """Softmax loss of the words that truly came next, in nats per caption.
 
@@ -97,11 +103,17 @@ class Decoder(nn.Module):
             targets: The words that came next.
             smoothing: Share of the target spread evenly over all words, for the gradient alone:
                 the value is that of the plain loss, and so can be compared.
+            importance: Weight of each word, of any sign.
+            unsaid: Words that cannot come; the others share their chance.
         """
         h = self.score.out(hidden.h) if isinstance(self.score, TiedScore) else hidden.h
         num_captions = int(targets.batch_sizes[0])
+        weight: Tensor = self.score.weight
+        bias: Tensor = self.score.bias
+        if unsaid:
+            bias = bias.index_fill(0, torch.tensor(unsaid, device=bias.device), float("-inf"))
         loss, plain = smoothed_loss(
-            h, self.score.weight, self.score.bias, targets.data, num_captions, smoothing
+            h, weight, bias, targets.data, num_captions, smoothing, importance
         )
         return plain + (loss - loss.detach()) if smoothing else loss
 

@@ -16,6 +16,7 @@ def linear_softmax_loss(
     targets: Int[Tensor, " M"],
     divisor: int = 1,
     smoothing: float = 0.0,
+    importance: Float[Tensor, " M"] | None = None,
 ) -> Float[Tensor, ""]:
     """Negative log-likelihood of the targets, summed over M words and divided.
 
@@ -33,6 +34,7 @@ def linear_softmax_loss(
         targets: The words that truly come next.
         divisor: Of the sum, such as the number of captions.
         smoothing: Share s of the target spread evenly over all words; see `smoothed_loss`.
+        importance: Weight of each word in the sum, of any sign; 1 by default.
 
     Example: of four equally likely words one is right, twice.
 
@@ -41,7 +43,7 @@ def linear_softmax_loss(
         >>> round(loss.item(), 4)  # 2 ln 4
         2.7726
     """
-    return smoothed_loss(h, weight, bias, targets, divisor, smoothing)[0]
+    return smoothed_loss(h, weight, bias, targets, divisor, smoothing, importance)[0]
 
 
 def smoothed_loss(
@@ -51,6 +53,7 @@ def smoothed_loss(
     targets: Int[Tensor, " M"],
     divisor: int,
     smoothing: float,
+    importance: Float[Tensor, " M"] | None = None,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """The loss with smoothed targets, and the plain one that comes with it, without a gradient.
 
@@ -59,7 +62,7 @@ def smoothed_loss(
 
     Szegedy et al. 2016 (arXiv:1512.00567, section 7). Arguments as of `linear_softmax_loss`.
     """
-    return _LinearSoftmaxLoss.apply(h, weight, bias, targets, divisor, smoothing)
+    return _LinearSoftmaxLoss.apply(h, weight, bias, targets, divisor, smoothing, importance)
 
 
 class _LinearSoftmaxLoss(Function):
@@ -72,6 +75,7 @@ class _LinearSoftmaxLoss(Function):
         targets: Tensor,
         divisor: int,
         smoothing: float,
+        importance: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         scores = torch.addmm(bias, h, weight.t())  # (M, V)
         targets = targets.unsqueeze(1)
@@ -82,10 +86,12 @@ class _LinearSoftmaxLoss(Function):
         chances = torch.softmax(scores, dim=1, out=scores)
         # The likeliest word's chance is exp(0) over the sum of all exponentials.
         rest = chances.amax(dim=1).log()
-        plain = (surplus - rest).sum() / divisor
+        each = surplus - rest if importance is None else importance * (surplus - rest)
+        plain = each.sum() / divisor
         loss = plain.clone()
         if smoothing:
-            loss = (1 - smoothing) * plain + smoothing * (evenly - rest).sum() / divisor
+            even = evenly - rest if importance is None else importance * (evenly - rest)
+            loss = (1 - smoothing) * plain + smoothing * even.sum() / divisor
         if any(ctx.needs_input_grad):
             dscores = chances
             dscores.scatter_add_(
@@ -93,6 +99,8 @@ class _LinearSoftmaxLoss(Function):
             )
             if smoothing:
                 dscores.sub_(smoothing / dscores.shape[1])
+            if importance is not None:
+                dscores.mul_(importance.unsqueeze(1))
             ctx.save_for_backward(dscores @ weight, dscores.t() @ h, dscores.sum(dim=0))
             ctx.divisor = divisor
         ctx.mark_non_differentiable(plain)
@@ -103,4 +111,4 @@ class _LinearSoftmaxLoss(Function):
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         dh, dweight, dbias = ctx.saved_tensors
         grad = grad / ctx.divisor
-        return dh * grad, dweight * grad, dbias * grad, None, None, None
+        return dh * grad, dweight * grad, dbias * grad, None, None, None, None
