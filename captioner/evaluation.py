@@ -15,6 +15,7 @@ from captioner.errors import InputError
 from captioner.features import dataset_cache, with_maps
 from captioner.files import read_json, write_json
 from captioner.metrics import bootstrap, score_each, summarise
+from captioner.metrics.health import health, letters
 from captioner.model import Captioner
 from captioner.provenance import provenance
 from captioner.vocabulary import tokenise
@@ -70,11 +71,19 @@ def evaluate(
     each = score_each(words, references)
     metrics = summarise(each)
     intervals = bootstrap(each, seed=seed)
+    taught = dataset.splits.get("train", ())
+    known = {letters(caption) for photo in taught for caption in photo.captions}
+    state = health(words, known)
     record = {
         "metrics": metrics,
         "intervals": {name: list(interval) for name, interval in intervals.items()},
         "different_captions": len(set(captions)),
-        "mean_length": sum(len(caption.split()) for caption in words) / len(words),
+        "mean_length": state.words,
+        "shares": {
+            "break_off": state.dangling,
+            "say_something_twice": state.stammering,
+            "training_captions": state.copied,
+        },
         "split": split,
         "photos": len(photos),
         "references": sum(len(of_photo) for of_photo in references),

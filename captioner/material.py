@@ -16,9 +16,10 @@ from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.features import dataset_cache, project, with_maps
 from captioner.language import LanguageModel, check_start, start_decoder
+from captioner.metrics.health import letters
 from captioner.model import Captioner
 from captioner.validation import Validation
-from captioner.vocabulary import Vocabulary, tokenise
+from captioner.vocabulary import Vocabulary
 
 logger = logging.getLogger("captioner")
 
@@ -113,7 +114,7 @@ def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
         [photo.captions for photo in val],
         [photo.file.name for photo in val],
         config.val_beam_size,
-        {" ".join(tokenise(caption)) for of_photo in captions for caption in of_photo},
+        {letters(caption) for of_photo in captions for caption in of_photo},
     )
     return Material(captioner, captions, project(encoder, maps), goal)
 

@@ -29,7 +29,7 @@ class Validation:
         captions: Their human captions; the words of these are counted once.
         names: Of the photos, for the samples.
         beam_size: Beams of the search.
-        known: Training captions, to see which ones are learned by heart.
+        known: The `letters` of training captions, to see which ones are learned by heart.
     """
 
     measure = "val_cider_d"

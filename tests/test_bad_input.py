@@ -103,6 +103,7 @@ def test_nothing_to_caption(capsys, trained: Path, tmp_path: Path, monkeypatch) 
         (["train", "--dropout", "1"], "--dropout"),
         (["train", "--learning-rate", "nan"], "--learning-rate"),
         (["train", "--weight-decay", "-1"], "--weight-decay"),
+        (["train", "--attention-penalty", "-1"], "--attention-penalty"),
         (["train", "--seed", str(2**64)], "--seed"),
         (["train", "--cell", "lsmt"], "cell"),
         (["train", "--device", "tpu"], "--device tpu.*--device cpu"),

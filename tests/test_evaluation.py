@@ -81,6 +81,12 @@ def test_the_record_says_what_was_done(evaluated, dataset: PhotoSet) -> None:
     assert record["mean_length"] == pytest.approx(
         sum(len(result["caption"].split()) for result in results) / 8
     )
+    taught = {" ".join(tokenise(c)) for photo in dataset.split("train") for c in photo.captions}
+    copied = sum(result["caption"] in taught for result in results) / 8
+    assert record["shares"] == {
+        "break_off": 0, "say_something_twice": 0, "training_captions": copied
+    }  # fmt: skip
+    assert copied > 0
     assert {"commit", "command", "date", "versions", "hardware"} <= set(record)
     assert set(record["seconds"]) == {"features", "search", "metrics"}
     for name, (low, high) in record["intervals"].items():

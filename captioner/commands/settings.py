@@ -18,14 +18,16 @@ def check_recipe(config: Recipe) -> None:
         InputError: naming the option.
     """
     own = [item.name for item in fields(Refinements)]  # which refuse by themselves
-    free = ("dropout", "weight_decay", "warmup", "checkpoint_minutes", *own)
+    not_below = ("weight_decay", "attention_penalty")
+    free = ("dropout", "warmup", "checkpoint_minutes", *not_below, *own)
     for item in fields(config):
         value = getattr(config, item.name)
         number = isinstance(value, int | float) and item.name not in free
         if number and not 0 < value < math.inf:
             raise InputError(f"--{item.name.replace('_', '-')} must be above 0")
-    if not 0 <= config.weight_decay < math.inf:
-        raise InputError("--weight-decay must not be below 0")
+    for name in not_below:
+        if not 0 <= getattr(config, name, 0.0) < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} must not be below 0")
     if not 0 <= config.dropout < 1:
         raise InputError("--dropout must be at least 0 and below 1")
 

@@ -1,5 +1,6 @@
 """What a score does not see: captions that break off, stammer, or are learned by heart."""
 
+import re
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -54,16 +55,25 @@ def stammers(words: Sequence[str]) -> bool:
     return any(a == b for a, b in pairs) or len(set(things)) < len(things)
 
 
+def letters(text: str) -> str:
+    """A text by which it is known again, however it is spaced and punctuated.
+
+    >>> letters("A man's dog .") == letters("a man 's dog")
+    True
+    """
+    return re.sub(r"\W+", "", text.lower())
+
+
 def health(captions: Sequence[str], known: Collection[str] = ()) -> Health:
     """What is wrong with captions as a whole.
 
     Args:
         captions: Words with single spaces between them; one at least.
-        known: Training captions, likewise; a set is quickest.
+        known: The `letters` of training captions; a set is quickest.
 
     Example:
 
-        >>> health(["a dog", "a dog", "a man with a", "a cat"], {"a cat"})
+        >>> health(["a dog", "a dog", "a man with a", "a cat"], {letters("A cat.")})
         Health(words=2.5, different=0.75, dangling=0.25, stammering=0.0, copied=0.25)
     """
     split = [caption.split() for caption in captions]
@@ -73,5 +83,5 @@ def health(captions: Sequence[str], known: Collection[str] = ()) -> Health:
         len(set(captions)) / num,
         sum(map(ends_badly, split)) / num,
         sum(map(stammers, split)) / num,
-        sum(caption in known for caption in captions) / num,
+        sum(letters(caption) in known for caption in captions) / num,
     )
