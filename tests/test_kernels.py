@@ -185,7 +185,11 @@ def test_attention_is_the_plain_one(chunk: int, photo: Tensor, monkeypatch) -> N
         total = torch.zeros((), dtype=torch.float64)
         for n in (len(photo), len(photo) - 1, 2, 1):
             some = queries[:n] * n
-            parts = view(some) if quick else plain_attention(keys, values, w, photo[:n], some)
+            parts = (
+                view(some, total=True)
+                if quick
+                else plain_attention(keys, values, w, photo[:n], some)
+            )
             for part, weight in zip(parts, weights, strict=True):
                 total = total + (part * weight[:n]).sum()
         return (total, *torch.autograd.grad(total, (keys, w, queries)))
@@ -198,7 +202,7 @@ def test_attention_over_photos_of_which_some_have_no_caption() -> None:
     keys, w, queries = doubles(6, 5, 7), doubles(7), doubles(2, 7)
     values, photo = torch.randn(6, 5, 3).double(), torch.tensor([4, 1])
     for found, true in zip(
-        PlacesInView(keys, values, w, Grid(photo, 6))(queries),
+        PlacesInView(keys, values, w, Grid(photo, 6))(queries, total=True),
         plain_attention(keys, values, w, photo, queries),
         strict=True,
     ):

@@ -63,7 +63,8 @@ class AdaptiveDecoder(GridDecoder):
         h, m = run.advance(self.cells[0], x, None, state)
         sentinel = gate.sigmoid() * m.tanh()
         query = run(self.query, h)
-        z, alpha, total = run.attend(self.fit, query)
+        z, alpha, total = run.attend(self.fit, query, total=True)
+        assert total is not None
         match = (run(self.sentinel_key, sentinel) + query).tanh()
         # In a softmax over places and sentinel it has exp(e_s) of exp(e_s) + sum exp(e).
         beta = (run(self.fit, match) - total.unsqueeze(1)).sigmoid()

@@ -40,15 +40,16 @@ class Running(ABC):
 
     @abstractmethod
     def attend(
-        self, fit: nn.Linear, queries: Float[Tensor, "R A"]
-    ) -> tuple[Float[Tensor, "R D"], Float[Tensor, "R L"], Float[Tensor, " R"]]:
+        self, fit: nn.Linear, queries: Float[Tensor, "R A"], total: bool = False
+    ) -> tuple[Float[Tensor, "R D"], Float[Tensor, "R L"], Float[Tensor, " R"] | None]:
         """Additive attention to memory[1] (P, L, D) by its keys, memory[0] (P, L, A).
 
             e     = fit tanh(keys + queries)
             alpha = softmax over the places of e
 
         Returns:
-            What is read, where, and how well the places fit all together, log sum exp e.
+            What is read, where, and, if `total` is wanted, how well the places fit all together:
+            log sum exp e.
         """
 
     @abstractmethod
@@ -80,14 +81,16 @@ class StepByStep(Running):
         inputs = _sum(x, None if z is None else cell.z(z))
         return PLAIN_STEPS[cell.name](inputs, cell.h(state[0]), *state)
 
-    def attend(self, fit: nn.Linear, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def attend(
+        self, fit: nn.Linear, queries: Tensor, total: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Additive attention."""
         keys, places = self.memory[:2]
         match = keys.unsqueeze(1) + self.put(queries).unsqueeze(2)
         fits = fit(match.tanh()).squeeze(3)  # (P, K, L)
         alpha = fits.softmax(dim=2)
         z = (alpha @ places).flatten(0, 1)
-        return z, alpha.flatten(0, 1), fits.logsumexp(dim=2).flatten()
+        return z, alpha.flatten(0, 1), fits.logsumexp(dim=2).flatten() if total else None
 
     def with_photo(self, captions: Tensor, part: int) -> Tensor:
         """Captions, with memory[part] added."""
@@ -133,17 +136,23 @@ class AllSteps(Running):
 
     def advance(self, cell: Cell, x: Tensor | None, z: Tensor | None, state: State) -> State:
         """A step of a cell."""
-        inputs = _sum(x, None if z is None else self(cell.z, z))
+        seen = None if z is None else self(cell.z, z)
         recurrent = self(cell.h, state[0])
-        gates = (inputs, recurrent) if cell.name == "gru" else (inputs + recurrent,)
-        return STEPS[cell.name](*gates, *state)
+        if cell.name == "gru":
+            return STEPS["gru"](_sum(x, seen), recurrent, *state)
+        for part in (x, seen):
+            if part is not None:
+                recurrent.add_(part)
+        return STEPS[cell.name](recurrent, *state)
 
-    def attend(self, fit: nn.Linear, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def attend(
+        self, fit: nn.Linear, queries: Tensor, total: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Additive attention."""
         if fit not in self._views:
             keys, places = self.memory[:2]
             self._views[fit] = PlacesInView(keys, places, fit.weight.squeeze(0), self.grid)
-        return self._views[fit](queries)
+        return self._views[fit](queries, total)
 
     def with_photo(self, captions: Tensor, part: int) -> Tensor:
         """Captions, with memory[part] added."""

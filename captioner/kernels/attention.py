@@ -16,8 +16,8 @@ from captioner.kernels.grid import Grid
 _softmax_backward = torch.ops.aten._softmax_backward_data.default
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
-CHUNK = 1 << 19
-"""Numbers worked on at once: two megabytes, which the second caches of two cores hold."""
+CHUNK = 1 << 20
+"""Numbers worked on at once: four megabytes, about what the caches of two cores hold."""
 LARGEST = 43.0
 """Of a key or a query: exp(2 x) of more is infinite, and tanh has been 1 for long."""
 
@@ -65,9 +65,16 @@ class PlacesInView:
         self.grads: list[Tensor] = []
         self._token: Tensor = _Collect.apply(keys, w, self.grads)
 
-    def __call__(self, queries: Float[Tensor, "n A"]) -> tuple[Tensor, Tensor, Tensor]:
-        """What is read, z (n, D), where, alpha (n, L), and how well all fits: log sum exp e (n)."""
-        return _Attend.apply(queries, self._token, self)
+    def __call__(
+        self, queries: Float[Tensor, "n A"], total: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What is read, z (n, D), where, alpha (n, L), and how well all fits, if that is wanted.
+
+        Args:
+            queries: Of the first n captions.
+            total: Whether log sum exp e (n) is wanted.
+        """
+        return _Attend.apply(queries, self._token, self, total)
 
     def matches(
         self, queries: Float[Tensor, "P K A"], *others: Float[Tensor, "P ..."]
@@ -112,8 +119,8 @@ class _Collect(Function):
 class _Attend(Function):
     @staticmethod
     def forward(
-        ctx: Any, queries: Tensor, token: Tensor, view: PlacesInView
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        ctx: Any, queries: Tensor, token: Tensor, view: PlacesInView, total: bool
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         n = len(queries)
         grid = view.grid.put(exp_twice(queries))
         fits = grid.new_empty(*grid.shape[:2], view.keys.shape[1])  # (P, K, L)
@@ -122,19 +129,20 @@ class _Attend(Function):
         fits.mul_(-2)  # e, less the sum of w
         alpha = fits.softmax(dim=2)
         z = torch.bmm(alpha, view.values[: len(alpha)])
-        # The likeliest place's share is its exp(e) over the sum of all.
-        total = fits.amax(dim=2) - alpha.amax(dim=2).log() + view.w.sum()
+        whole = None
+        if total:  # the likeliest place's share is its exp(e) over the sum of all
+            fit = fits.amax(dim=2) - alpha.amax(dim=2).log() + view.w.sum()
+            whole = view.grid.take(fit.unsqueeze(2), n).squeeze(1)
         ctx.view, ctx.n = view, n
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(grid, alpha)
-        take = view.grid.take
-        return take(z, n), take(alpha, n), take(total.unsqueeze(2), n).squeeze(1)
+        return view.grid.take(z, n), view.grid.take(alpha, n), whole
 
     @staticmethod
     @once_differentiable
     def backward(
         ctx: Any, dz: Tensor | None, dalpha: Tensor | None, dtotal: Tensor | None
-    ) -> tuple[Tensor, Tensor, None]:
+    ) -> tuple[Tensor, Tensor, None, None]:
         grid, alpha = ctx.saved_tensors
         view: PlacesInView = ctx.view
         put = view.grid.put
@@ -161,4 +169,4 @@ class _Attend(Function):
             torch.bmm(over_places[: p * K], slope.view(p * K, L, A), out=dquery.view(p * K, 1, A))
             torch.baddbmm(dkey, over_captions[:p], slope.view(p, K, L * A), out=dkey)
         dqueries = view.grid.take(dgrid, ctx.n).mul_(4 * view.w)
-        return dqueries, grid.new_empty(0), None
+        return dqueries, grid.new_empty(0), None, None

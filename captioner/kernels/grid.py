@@ -51,7 +51,7 @@ class Grid:
         rows, slots = self.corner(n)
         full = rows * slots == n
         grid = (captions.new_empty if full else captions.new_zeros)(rows * slots, width)
-        return grid.index_copy(0, self._place(n), captions).view(rows, slots, width)
+        return grid.index_copy_(0, self._place(n), captions).view(rows, slots, width)
 
     def take(self, grid: Float[Tensor, "P K X"], n: int) -> Float[Tensor, "n X"]:
         """The inverse of `put`."""
