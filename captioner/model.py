@@ -13,7 +13,7 @@ from captioner.cells import State
 from captioner.checkpoint import fill, read_model
 from captioner.config import ModelConfig, Preprocessing
 from captioner.data import Batch
-from captioner.decoders import DECODERS
+from captioner.decoders import DECODERS, WordDecoder
 from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.extraction import Look, make_look
@@ -88,6 +88,8 @@ class Captioner(PhotoCaptioner, nn.Module):
         decoder = replace(self.config.decoder, dropout=share)
         self.config = replace(self.config, decoder=decoder)
         self.decoder.config = decoder
+        if isinstance(self.decoder, WordDecoder) and decoder.layers > 1:
+            self.decoder.cell.dropout = share  # what cuDNN goes by
 
     def saved_tensors(self) -> dict[str, Tensor]:
         """All weights, but for those of a CNN that comes in a package of its own."""
