@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 
 from captioner.config import EncoderConfig, Preprocessing
-from captioner.encoder import EARLY, SUMMARIES
+from captioner.encoder import COLUMNS
 from captioner.errors import InputError
 
 LITE = re.compile(r"tf_efficientnet_lite([012])")
@@ -26,15 +26,19 @@ UNREADABLE = (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, O
 """What reading a file of weights raises where it is cut short or holds more than tensors."""
 
 
-def load_backbone(config: EncoderConfig, weights: Path | None = None) -> tuple[Any, EncoderConfig]:
+def load_backbone(
+    config: EncoderConfig, weights: Path | None = None, size: int = 0
+) -> tuple[Any, EncoderConfig]:
     """The network with its pretrained weights, and its configuration completed.
 
     Args:
         config: `backbone` names the network; its preprocessing keeps its `fit` alone.
         weights: A file to load instead (safetensors, or .pth with tensors only).
+        size: Side in pixels of the square that it is to see; 0: as it was trained.
 
     Raises:
-        InputError: if timm knows no such network, or its weights cannot be had or do not fit.
+        InputError: if timm knows no such network, its weights cannot be had or do not fit, or it
+            cannot see squares of this size.
     """
     network = _create(config.backbone)
     lite = LITE.fullmatch(config.backbone)
@@ -49,6 +53,8 @@ def load_backbone(config: EncoderConfig, weights: Path | None = None) -> tuple[A
         source = "hub"
         state = _hub_weights(config.backbone)
     fill(network, state, str(weights or config.backbone))
+    if size:
+        _try_size(network, config.backbone, size)
     given = network.pretrained_cfg
     last, channels = count_channels(network, config)
     completed = replace(
@@ -59,7 +65,7 @@ def load_backbone(config: EncoderConfig, weights: Path | None = None) -> tuple[A
         channels=channels,
         features=min(config.features, channels),
         preprocessing=Preprocessing(
-            size=given["input_size"][-1],
+            size=size or given["input_size"][-1],
             mean=tuple(given["mean"]),
             std=tuple(given["std"]),
             interpolation=given["interpolation"],
@@ -70,7 +76,7 @@ def load_backbone(config: EncoderConfig, weights: Path | None = None) -> tuple[A
 
 
 def restore_backbone(config: EncoderConfig, tensors: dict[str, torch.Tensor]) -> Any:
-    """The network of a saved model: its weights are in the model's folder or in a package.
+    """The network of a saved model: its weights are in the model's folder, in a package, or both.
 
     Raises:
         InputError: if they are not those that the model was trained with.
@@ -78,7 +84,8 @@ def restore_backbone(config: EncoderConfig, tensors: dict[str, torch.Tensor]) ->
     network = _create(config.backbone)
     lite = LITE.fullmatch(config.backbone)
     if config.weights == "package" and lite:
-        tensors = read_tensors(_packaged_weights(int(lite[1])))
+        fill(network, read_tensors(_packaged_weights(int(lite[1]))), config.backbone)
+        tensors = network.state_dict() | tensors  # those that training changed
     fill(network, tensors, f"the saved {config.backbone}")
     if count_channels(network, config) != (config.last_channels, config.channels):
         raise InputError(
@@ -97,14 +104,13 @@ def count_channels(network: Any, config: EncoderConfig) -> tuple[int, int]:
     """Channels of the last map, and of a place in all.
 
     Raises:
-        InputError: if the network does not give its early maps.
+        InputError: if the network does not give its finer maps.
     """
-    if config.maps == "last":
-        return network.num_features, network.num_features
-    if not hasattr(network, "forward_intermediates"):
-        raise InputError(f"{config.backbone} does not give its early maps; use --maps last")
-    early = [network.feature_info[index]["num_chs"] for index in EARLY]
-    return network.num_features, network.num_features + len(SUMMARIES) * sum(early)
+    numbers, kept = COLUMNS[config.maps]
+    if numbers and not hasattr(network, "forward_intermediates"):
+        raise InputError(f"{config.backbone} gives its last map alone; use --maps last")
+    finer = [network.feature_info[number]["num_chs"] for number in numbers]
+    return network.num_features, network.num_features + len(kept) * sum(finer)
 
 
 def fingerprint(network: Any) -> str:
@@ -156,6 +162,18 @@ def _create(name: str) -> Any:
             + (f"; did you mean {', '.join(near)}?" if near else "")
         )
     return timm.create_model(name, pretrained=False, num_classes=0, global_pool="")
+
+
+def _try_size(network: Any, name: str, size: int) -> None:
+    """Refuse a size before it is found out in the middle of thousands of photos."""
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, 3, size, size))
+    except (AssertionError, RuntimeError, ValueError) as error:  # as networks of timm refuse it
+        raise InputError(
+            f"{name} cannot see squares of {size} pixels ({_first_line(error)}); "
+            "choose another --size, or leave it out"
+        ) from None
 
 
 def _packaged_weights(number: int) -> Path:

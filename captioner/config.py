@@ -3,13 +3,18 @@
 The docstring under a field is its help on the command line; defaults are the `lstm` preset's.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from captioner.refinements import Refinements
 
 Cell = Literal["rnn", "gru", "lstm"]
 Kind = Literal["pooled", "attention", "adaptive", "att2in", "updown", "aoa"]
+Maps = Literal["last", "early+last", "middle+last"]
+
+SIZES = (32, 2048)
+"""Least and greatest side in pixels of the square that a CNN may be given: one place of most of
+them, and what fits into memory."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,10 @@ class EncoderConfig:
     """Where its weights come from; set by the program. model: saved in the model's own folder."""
     weights_sha256: str = ""
     """Fingerprint of the weights; set by the program."""
-    maps: Literal["last", "early+last"] = "last"
+    maps: Maps = "last"
     """last: what the CNN's last map tells of a place. early+last: also the colours and textures
-    that two of its first maps find there, which the last one has mostly forgotten."""
+    that two of its first maps find there, which the last one has mostly forgotten. middle+last:
+    also what the map before its last downsampling finds there, in finer detail."""
     last_channels: int = 1280
     """Width of the CNN's last map; set by the program."""
     channels: int = 1280
@@ -136,6 +142,9 @@ class SearchConfig:
     """Of sampling: only among the fewest likeliest words with this share of the chance."""
     seed: int = 0
     """Of what is drawn by lot: same seed, same captions."""
+    neighbours: bool = True
+    """Let what people wrote about similar photos choose among the captions of the beams, where the
+    model has some (of `captioner neighbours`); the more beams the better."""
 
     def __post_init__(self) -> None:
         for name in ("beam_size", "num_captions", "max_words", "min_words", "groups"):
@@ -205,7 +214,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainConfig(Refinements, Recipe):
-    """How a captioner is trained."""
+    """How a captioner is trained.
+
+    Raises:
+        ValueError: if settings make no sense.
+    """
 
     decoder: Kind = "pooled"
     """pooled: sees the photo once. The others look at its places anew at every word. attention: by
@@ -218,16 +231,30 @@ class TrainConfig(Refinements, Recipe):
 
     backbone: str = "tf_efficientnet_lite2"
     """CNN, by its name in timm. tf_efficientnet_lite0, 1 and 2 need no download."""
-    maps: Literal["last", "early+last"] = "last"
-    """What is taken of the CNN: its last map, or colours and textures of early ones as well."""
+    maps: Maps = "last"
+    """What is taken of the CNN: its last map; with early+last colours and textures of early ones as
+    well, with middle+last the finer detail of the one before its last downsampling."""
     fit: Literal["squeeze", "crop"] = "squeeze"
     """squeeze: the CNN sees the whole photo, pressed into a square. crop: its middle square."""
+    size: int = 0
+    """Side in pixels of the square that the CNN sees; 0: as it was trained."""
     max_words: int = 16
     """Captions are cut after so many words."""
+    train_photos: int = 0
+    """Learn from so many training photos only, drawn by --split-seed, those of a smaller number
+    among those of a greater one; 0: all."""
     val_photos: int = 1000
     """Photos captioned after each epoch to measure CIDEr-D, at most."""
     val_beam_size: int = 1
     """Beams for that; 1 is greedy search."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        smallest, largest = SIZES
+        if self.size and not smallest <= self.size <= largest:
+            raise ValueError(f"size {self.size} must be from {smallest} to {largest} pixels, or 0")
+        if self.train_photos < 0:
+            raise ValueError(f"train_photos {self.train_photos} must not be below 0")
 
 
 @dataclass(frozen=True)
@@ -253,48 +280,3 @@ class LanguageTrainConfig(Recipe):
     """Size of the first steps."""
     batch_size: int = 32
     """Lines in a batch, or places of the running text read side by side (N)."""
-
-
-PRESETS: dict[str, TrainConfig] = {}
-"""Settings by name. Each comment states command, data, time on two cores, and CIDEr-D to expect."""
-
-# python train.py lstm --data data/flickr8k: 8 epochs of 30,450 captions in 20 minutes on one of two
-# cores (Xeon, 2.5 GHz); CIDEr-D 0.447 on the validation photos by greedy search, 0.483 with beam 3.
-PRESETS["lstm"] = TrainConfig()
-
-# python train.py gru --data data/flickr8k: likewise, 18 minutes, 0.456 and 0.483.
-PRESETS["gru"] = replace(PRESETS["lstm"], cell="gru")
-
-# python train.py rnn --data data/flickr8k: likewise, 10 minutes, 0.403 and 0.427.
-PRESETS["rnn"] = replace(PRESETS["lstm"], cell="rnn", learning_rate=5e-4)
-
-# python train.py: learns the drawn scenes in 3 minutes on two cores, besides two to draw them and
-# to put them through the CNN; CIDEr-D 2.45 on the test pictures. Their colours are lost in the
-# CNN's last map, so the early ones are taken too.
-PRESETS["demo"] = TrainConfig(
-    backbone="tf_efficientnet_lite0",
-    maps="early+last",
-    hidden=256,
-    dropout=0.2,
-    learning_rate=3e-3,
-    batch_size=128,
-    epochs=10,
-)
-
-# python train.py self-critical --begin-with RUN --data data/flickr8k: goes on with any captioner.
-PRESETS["self-critical"] = TrainConfig(
-    self_critical=True, dropout=0.0, learning_rate=5e-5, weight_decay=0.0, epochs=10, clip_norm=1.0
-)
-
-# python train.py tiny: seconds, to try a data set or the program itself.
-PRESETS["tiny"] = TrainConfig(
-    embedding=32,
-    hidden=64,
-    dropout=0.0,
-    min_count=1,
-    learning_rate=5e-3,
-    warmup=5,
-    batch_size=16,
-    epochs=4,
-    backbone="tf_efficientnet_lite0",
-)

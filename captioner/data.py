@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -43,12 +44,50 @@ class Batch:
         return len(self.targets.data)
 
 
+@runtime_checkable
+class Shows(Protocol):
+    """Photos that look otherwise in each epoch, as seed and epoch decide."""
+
+    def __len__(self) -> int: ...
+    def show(self, photos: np.ndarray, seed: int, epoch: int) -> np.ndarray: ...
+
+
+class Variants:
+    """Features of several views of the same photos: of each, one in every epoch, drawn by lot.
+
+    Args:
+        features: Of one view of every photo each, (P, D) or (P, L, D).
+    """
+
+    def __init__(self, features: Sequence[np.ndarray]) -> None:
+        self.features = features
+
+    def __len__(self) -> int:
+        return len(self.features[0])
+
+    def show(self, photos: Int[np.ndarray, " n"], seed: int, epoch: int) -> np.ndarray:
+        """The features of some photos (n, ...) in an epoch."""
+        drawn = np.random.default_rng([seed, epoch]).integers(len(self.features), size=len(self))
+        pairs = zip(drawn[photos], photos, strict=True)
+        return np.stack([self.features[view][photo] for view, photo in pairs])
+
+
+def shown(
+    features: np.ndarray | Shows, photos: Int[Tensor, " n"], seed: int, epoch: int
+) -> Float[Tensor, "n ..."]:
+    """What training sees of some photos in an epoch."""
+    rows = photos.numpy()
+    seen = features.show(rows, seed, epoch) if isinstance(features, Shows) else features[rows]
+    return torch.from_numpy(seen).float()
+
+
 class CaptionData:
     """All captions of a split, encoded once.
 
     Args:
         captions: Those of each photo.
-        features: Of each photo (P, D) or (P, L, D); may be fp16.
+        features: Of each photo (P, D) or (P, L, D), may be fp16; or what shows them otherwise in
+            each epoch.
         vocabulary: Gives the words their indices.
         together: Put all captions of a photo into one batch, so that its features are computed
             upon once for all of them.
@@ -57,7 +96,7 @@ class CaptionData:
     def __init__(
         self,
         captions: Sequence[Sequence[str]],
-        features: np.ndarray,
+        features: np.ndarray | Shows,
         vocabulary: Vocabulary,
         together: bool = False,
     ) -> None:
@@ -78,16 +117,15 @@ class CaptionData:
     def __len__(self) -> int:
         return len(self.photo)
 
-    def batch(self, rows: Int[Tensor, " N"]) -> Batch:
-        """These captions, packed."""
+    def batch(self, rows: Int[Tensor, " N"], seed: int = 0, epoch: int = 0) -> Batch:
+        """These captions, packed, and their photos as they are shown in an epoch."""
         words, lengths = self.words[rows], self.length[rows]
         packed, targets = (
             pack_padded_sequence(part, lengths, batch_first=True, enforce_sorted=False)
             for part in (words[:, :-1], words[:, 1:])
         )
         photos, photo = self.photo[rows].unique(return_inverse=True)
-        features = torch.from_numpy(self.features[photos.numpy()]).float()
-        return Batch(features, photo, packed, targets)
+        return Batch(shown(self.features, photos, seed, epoch), photo, packed, targets)
 
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Batch]:
         """One epoch of batches, in an order that seed and epoch alone decide.
@@ -104,7 +142,7 @@ class CaptionData:
             rank = torch.randperm(len(self.features), generator=generator)
             order = order[rank[self.photo[order]].argsort(stable=True)]
         for rows in order.split(size)[skip:]:
-            yield self.batch(rows)
+            yield self.batch(rows, seed, epoch)
 
     def num_batches(self, size: int) -> int:
         """Batches in an epoch."""

@@ -1,5 +1,6 @@
 """A photo -> L places of D features; pooled, one vector of D."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -7,13 +8,23 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from captioner.config import EncoderConfig
+from captioner.config import EncoderConfig, Maps
 from captioner.errors import InputError
 
-EARLY = (1, 2)
-"""The early maps that `early+last` adds: of a fourth and an eighth of the photo's side."""
-SUMMARIES = ("mean", "max", "min")
-"""What is kept of an early map within a place of the last one."""
+SUMMARIES: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
+    "mean": F.avg_pool2d,
+    "max": F.max_pool2d,
+    "min": lambda part, cell: -F.max_pool2d(-part, cell),
+}
+"""What can be kept of a finer map within a place of the last one."""
+
+COLUMNS: dict[Maps, tuple[tuple[int, ...], tuple[str, ...]]] = {
+    "last": ((), ()),
+    "early+last": ((1, 2), ("mean", "max", "min")),
+    "middle+last": ((-2,), ("mean", "max")),
+}
+"""Which finer maps are put beside the last one, by their numbers in timm, and what is kept of them.
+Early: of a fourth and an eighth of the photo's side. Middle: before the last downsampling."""
 
 
 class Encoder(nn.Module):
@@ -42,6 +53,8 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig, backbone: nn.Module | None = None) -> None:
         super().__init__()
         self.config = config
+        self.tuned: frozenset[str] = frozenset()
+        """Names of the CNN's weights that training has changed."""
         self.backbone: nn.Module | None = None
         if backbone is not None:
             self.attach(backbone)
@@ -66,31 +79,27 @@ class Encoder(nn.Module):
     def see(self, images: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N L C"]:
         """What the CNN finds at each place, in rows from the upper left.
 
-        With `early+last` a place has its own channels of the last map, and behind them mean,
-        maximum and minimum of the early maps within it: a hypercolumn (Hariharan et al. 2015,
-        arXiv:1411.5752).
+        With finer maps beside the last one, a place has its own channels of the last map, and
+        behind them the `COLUMNS` of what the others find within it: a hypercolumn (Hariharan et al.
+        2015, arXiv:1411.5752).
         """
         if self.backbone is None:
             raise RuntimeError("this encoder was made without its CNN")
-        if self.config.maps == "last":
+        numbers, kept = COLUMNS[self.config.maps]
+        if not numbers:
             return places_of(self.backbone, self.backbone(images))
-        last, early = self.backbone.forward_intermediates(  # type: ignore[operator]
-            images, indices=list(EARLY), output_fmt="NCHW"
+        last, finer = self.backbone.forward_intermediates(  # type: ignore[operator]
+            images, indices=list(numbers), output_fmt="NCHW"
         )
         if last.ndim != 4:
             raise InputError(f"{self.config.backbone} has no map of places; use --maps last")
-        # Plain numbers, so that an exported network has them as constants.
-        height, width = int(last.shape[2]), int(last.shape[3])
-        columns = [last]
-        for part in early:
-            cell = (int(part.shape[2]) // height, int(part.shape[3]) // width)
-            summaries = (
-                F.avg_pool2d(part, cell),
-                F.max_pool2d(part, cell),
-                -F.max_pool2d(-part, cell),
-            )
-            columns += [summary[:, :, :height, :width] for summary in summaries]
-        return places_of(self.backbone, torch.cat(columns, dim=1))
+        own = places_of(self.backbone, last)  # (N, L, last channels)
+        height, width = last.shape[1:3] if _is_nhwc(self.backbone) else last.shape[2:]
+        columns = [own]
+        for part in finer:
+            even, cell = evenly(part, int(height), int(width))
+            columns += [SUMMARIES[name](even, cell).flatten(2).transpose(1, 2) for name in kept]
+        return torch.cat(columns, dim=2)
 
     def count_places(self) -> int:
         """How many places (L) the CNN tells of."""
@@ -105,9 +114,9 @@ class Encoder(nn.Module):
     def fit(self, pooled: Float[Tensor, "P C"]) -> float:
         """Fit the PCA on the pooled maps of the training photos.
 
-        Last and early channels are given the same total variance first, or else the last ones,
-        being many, would crowd out the early ones. In the end all components are scaled by one
-        number, such that a feature has a mean square of 1.
+        The channels of the last map and those of the finer ones are given the same total variance
+        first, or else the last ones, being many, would crowd out the others. In the end all
+        components are scaled by one number, such that a feature has a mean square of 1.
 
         Returns:
             Share of the variance that the D components keep.
@@ -135,6 +144,35 @@ def places_of(backbone: nn.Module, maps: Any) -> Tensor:
     """What a network of timm gives, as (N, L, C): maps (N, C, h, w), (N, h, w, C) or tokens."""
     if maps.ndim == 3:
         return maps[:, getattr(backbone, "num_prefix_tokens", 0) :]
-    if getattr(backbone, "output_fmt", "NCHW") == "NHWC":
+    if _is_nhwc(backbone):
         return maps.flatten(1, 2)
     return maps.flatten(2).transpose(1, 2)
+
+
+def _is_nhwc(backbone: nn.Module) -> bool:
+    return getattr(backbone, "output_fmt", "NCHW") == "NHWC"
+
+
+def evenly(
+    part: Float[Tensor, "N C h w"], height: int, width: int
+) -> tuple[Float[Tensor, "N C H W"], tuple[int, int]]:
+    """A finer map as whole cells, one to each place of the last map, and the size of a cell.
+
+    Where the sizes do not divide, some rows and columns are said twice, alike from both sides: 17
+    for 9 places become 18, of which the middle place has the middle one twice. Nothing is left out.
+
+    >>> rows = torch.arange(5.0).view(1, 1, 5, 1)
+    >>> even, cell = evenly(rows, height=3, width=1)
+    >>> print(*even.flatten().tolist(), "in cells of", cell)
+    0.0 1.0 2.0 2.0 3.0 4.0 in cells of (2, 1)
+    """
+    cell = []
+    for axis, places in ((2, height), (3, width)):
+        # Plain numbers, so that an exported network has them as constants.
+        size = int(part.shape[axis])
+        cell.append(-(-size // places))
+        even = cell[-1] * places
+        if even != size:
+            nearest = [(2 * row + 1) * size // (2 * even) for row in range(even)]
+            part = part.index_select(axis, torch.tensor(nearest, device=part.device))
+    return part, (cell[0], cell[1])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 from torch import Tensor
 
 from captioner.config import Preprocessing
@@ -39,6 +40,7 @@ class Ensemble(PhotoCaptioner):
         self.members = list(members)
         self.vocabulary = first.vocabulary
         self.rerank = None
+        self.neighbours = first.neighbours
 
     @property
     def encoder(self) -> Encoder:
@@ -64,6 +66,10 @@ class Ensemble(PhotoCaptioner):
     def features(self, maps: np.ndarray) -> list[Tensor]:
         """The maps under the projection of each of them."""
         return [member.features(maps) for member in self.members]
+
+    def pooled(self, features: list[Tensor]) -> Float[np.ndarray, "N D"]:
+        """As of the first of them."""
+        return self.members[0].pooled(features[0])
 
     def begin(self, features: list[Tensor]) -> Member:
         """One step out of theirs."""

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import trange
 
 from captioner.config import SearchConfig
@@ -16,7 +17,8 @@ from captioner.features import dataset_cache, with_maps
 from captioner.files import read_json, write_json
 from captioner.metrics import bootstrap, score_each, summarise
 from captioner.metrics.health import health, letters
-from captioner.model import Captioner
+from captioner.metrics.reliability import calibration_error, reliability
+from captioner.model import Caption, Captioner
 from captioner.provenance import provenance
 from captioner.vocabulary import tokenise
 
@@ -47,8 +49,8 @@ def evaluate(
         seed: Of the bootstrap.
 
     Returns:
-        The record: `metrics`, 95 % intervals over photos, sizes and times; and the captions in
-        COCO's results format.
+        The record: `metrics`, 95 % intervals over photos, sizes and times, and `calibration` where
+        the captions have a confidence; and the captions in COCO's results format.
 
     Raises:
         InputError: if there is no such split, or a photo cannot be read.
@@ -59,15 +61,12 @@ def evaluate(
     photos, maps = with_maps(cache, photos, skip_bad, "Features")
     looked = time.perf_counter()
     search = search or SearchConfig()
-    captions: list[str] = []
-    for first in trange(0, len(maps), BATCH, desc="Captions", unit="batch", delay=2, disable=None):
-        rows = range(len(maps))[first : first + BATCH]
-        features = captioner.features(maps[rows.start : rows.stop])
-        captions += [found[0].caption for found in captioner.search(features, search, rows)]
+    best = [found[0] for found in caption_photos(captioner, maps, search)]
+    captions = [found.caption for found in best]
     searched = time.perf_counter()
 
     words = [" ".join(tokenise(caption)) for caption in captions]
-    references = [[" ".join(tokenise(c)) for c in photo.captions] for photo in photos]
+    references = references_of(photos)
     each = score_each(words, references)
     metrics = summarise(each)
     intervals = bootstrap(each, seed=seed)
@@ -89,6 +88,7 @@ def evaluate(
         "references": sum(len(of_photo) for of_photo in references),
         "beam_size": search.beam_size,
         "search": changed_settings(search),
+        "neighbours": captioner.asks_neighbours(search),
         "data": dataset.root.resolve().name,
         "data_fingerprint": dataset.fingerprint(),
         "seconds": {
@@ -103,11 +103,36 @@ def evaluate(
         from captioner.scenes import judge_captions
 
         record["truth"] = judge_captions(captions, facts)
+    told = [found.confidence for found in best if found.confidence is not None]
+    if captioner.confidence and len(told) == len(best):
+        bar = captioner.confidence.bar
+        bins = reliability(np.array(told), each["cider_d"] >= bar)
+        record["calibration"] = {
+            "bar": bar,
+            "expected_calibration_error": calibration_error(bins),
+            "bins": [part._asdict() for part in bins],
+        }
     results = [
         {"image_id": photo.image_id, "caption": caption}
         for photo, caption in zip(photos, captions, strict=True)
     ]
     return record, results
+
+
+def caption_photos(
+    captioner: Captioner | Ensemble, maps: np.ndarray, search: SearchConfig
+) -> list[list[Caption]]:
+    """The captions of each photo, whose maps are known."""
+    captions: list[list[Caption]] = []
+    for first in trange(0, len(maps), BATCH, desc="Captions", unit="batch", delay=2, disable=None):
+        rows = range(len(maps))[first : first + BATCH]
+        captions += captioner.search(captioner.features(maps[rows.start : rows.stop]), search, rows)
+    return captions
+
+
+def references_of(photos: Sequence[Photo]) -> list[list[str]]:
+    """What people wrote about each photo, as words with a space between them."""
+    return [[" ".join(tokenise(c)) for c in photo.captions] for photo in photos]
 
 
 def changed_settings(search: SearchConfig) -> dict[str, Any]:
@@ -154,4 +179,7 @@ def table(record: dict[str, Any]) -> str:
         lines.append(f"{name:<10} {value:7.4f}   {low:.4f} to {high:.4f}")
     for name, value in record.get("truth", {}).items():
         lines.append(f"{name}: {value}")
+    if calibration := record.get("calibration"):
+        error = calibration["expected_calibration_error"]
+        lines.append(f"calibration error of the confidence: {error:.4f}")
     return "\n".join(lines)

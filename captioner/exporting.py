@@ -1,5 +1,6 @@
 """A trained captioner as a folder of ONNX files that need no torch, held against torch."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from captioner.agreement import Agreement, compare
+from captioner.confidence import FILE as CONFIDENCE
 from captioner.config import Preprocessing
 from captioner.errors import InputError
 from captioner.extraction import look_at
@@ -24,6 +26,7 @@ from captioner.folders import (
 from captioner.graphs import DecoderStep, PhotosToState, write_graph
 from captioner.images import Source
 from captioner.model import Captioner
+from captioner.neighbours import FILE as NEIGHBOURS
 from captioner.precision import halve, quantise_convolutions, quantise_weights
 from captioner.provenance import command
 from captioner.runtime import FILES, KIND, ExportConfig, OnnxCaptioner, Precision
@@ -77,6 +80,9 @@ def export_model(
         )
         about = {"format": FORMAT, "kind": KIND, "sha256": hash_files(new, FILES)}
         write_json(new / "config.json", about | asdict(config))
+        for name in (CONFIDENCE, NEIGHBOURS):
+            if (source / name).exists():
+                shutil.copyfile(source / name, new / name)
         agreement = compare(captioner, OnnxCaptioner.from_folder(new), batches)
         alike = precision != "float32" or agreement.same_captions == agreement.photos
         if not (alike and agreement.difference <= CLOSE[precision]):
@@ -117,7 +123,7 @@ def write_graphs(captioner: Captioner, folder: Path) -> tuple[tuple[str, ...], t
     write_graph(
         PhotosToState(captioner.encoder, captioner.decoder),
         {"images": torch.from_numpy(images)},
-        dict.fromkeys(("images", *states, *memories), "P"),
+        dict.fromkeys(("images", *states, *memories, "pooled"), "P"),
         folder / "encoder.onnx",
     )
     given = {"words": torch.full((4,), START)}
@@ -179,7 +185,7 @@ from torch's by at most {agreement.difference:.1g} of their size, and {agreement
 captions were the same.
 
 `encoder.onnx`: images (P, 3, {size}, {size}), normalised as config.json says, to state ({state})
-and memory ({memory}), a row per photo.
+and memory ({memory}), and the pooled features, a row per photo.
 
 `step.onnx`: words (R), the last of each caption, 1 at first; state, a row per caption; memory, a
 row per photo, the captions of a photo side by side. To log_probs (R, V) of the next word, and the

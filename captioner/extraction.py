@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ import numpy as np
 from captioner.config import Preprocessing
 from captioner.errors import InputError
 from captioner.images import Source, open_photo, photo_array
+from captioner.views import WHOLE, View
 
 if TYPE_CHECKING:
     from captioner.encoder import Encoder
@@ -28,6 +29,7 @@ BATCH = 8
 WORTH_EXPORTING = 40
 """Photos from which on the export, a few seconds, is won back by onnxruntime."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -149,26 +151,39 @@ def _onnx_look(file: Path, output: str) -> Look:
 
 
 def look_at(
-    sources: Iterable[Source], look: Look, preprocessing: Preprocessing, batch_size: int = BATCH
+    sources: Iterable[Source],
+    look: Look,
+    preprocessing: Preprocessing,
+    batch_size: int = BATCH,
+    views: Iterable[View] | None = None,
 ) -> Iterator[tuple[list[int], np.ndarray, dict[int, InputError]]]:
     """Put photos through the CNN, batch by batch, while the next ones are decoded.
 
     Memory stays flat however many photos there are.
+
+    Args:
+        sources: The photos.
+        look: The CNN.
+        preprocessing: What is done to a photo first.
+        batch_size: Photos that go through the CNN at once.
+        views: What is seen of each; the whole by default.
 
     Yields:
         Numbers of the photos seen, their maps, and the errors of those that could
         not be read, by number. Every photo is in one or the other, in order.
     """
 
-    def load(source: Source) -> np.ndarray | InputError:
+    def load(seen: tuple[Source, View]) -> np.ndarray | InputError:
+        source, view = seen
         try:
             photo = open_photo(source, smallest=preprocessing.size)
-            return photo_array(photo, preprocessing)
+            return photo_array(view.of(photo), preprocessing)
         except InputError as error:
             return error
 
     with ThreadPoolExecutor(max_workers=num_threads()) as pool:
-        loaded = _ahead(pool, load, sources, count=3 * batch_size)
+        seen = zip(sources, views or repeat(WHOLE))  # noqa: B905 - repeat has no end
+        loaded = _ahead(pool, load, seen, count=3 * batch_size)
         numbered = enumerate(loaded)
         while batch := list(islice(numbered, batch_size)):
             errors = {i: array for i, array in batch if isinstance(array, InputError)}
@@ -178,7 +193,7 @@ def look_at(
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, function: Callable[[Source], T], items: Iterable[Source], count: int
+    pool: ThreadPoolExecutor, function: Callable[[S], T], items: Iterable[S], count: int
 ) -> Iterator[T]:
     """`pool.map` that works on at most `count` items ahead of its reader."""
     items = iter(items)

@@ -16,6 +16,7 @@ from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.extraction import cache_folder, look_at, make_look
 from captioner.files import read_json, unwritable, write_json
+from captioner.views import View
 
 logger = logging.getLogger("captioner")
 
@@ -38,6 +39,7 @@ class FeatureCache:
         encoder: The CNN and its preprocessing.
         places: Keep the maps of all places (L, C) rather than their mean (C).
         folder: Folder of the cache.
+        views: What is seen of each; the whole by default.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class FeatureCache:
         encoder: Encoder,
         places: bool = False,
         folder: Path | None = None,
+        views: Sequence[View] | None = None,
     ) -> None:
         self.places = places
+        self.views = views
         self.files = list(files)
         self.encoder = encoder
         self.folder = (folder or cache_folder()) / "features"
@@ -58,6 +62,7 @@ class FeatureCache:
             json.dumps(
                 [config.backbone, config.maps, config.weights_sha256, asdict(config.preprocessing)]
                 + ["places"] * places
+                + [views] * (views is not None)
             ).encode()
         )
         place = identity.copy()
@@ -134,7 +139,9 @@ class FeatureCache:
         sources = [self.files[number] for number in missing]
         with tqdm(total=len(missing), desc=description, unit="photo", disable=None) as bar:
             since = 0
-            for seen, maps, bad in look_at(sources, look, self.encoder.config.preprocessing):
+            views = None if self.views is None else [self.views[number] for number in missing]
+            seen_at = look_at(sources, look, self.encoder.config.preprocessing, views=views)
+            for seen, maps, bad in seen_at:
                 errors |= {sources[i]: error for i, error in bad.items()}
                 for i, values in zip(seen, maps.astype("<f2"), strict=True):
                     rows["map"][missing[i]] = values

@@ -55,7 +55,7 @@ def pooled_step(
 
 
 class PhotosToState(nn.Module):
-    """CNN, pooling, projection and the decoder's start: images -> (*state, *memory)."""
+    """CNN, projection and the decoder's start: images -> (*state, *memory, pooled features)."""
 
     def __init__(self, encoder: Encoder, decoder: PhotoDecoder) -> None:
         super().__init__()
@@ -63,14 +63,15 @@ class PhotosToState(nn.Module):
         self.decoder = decoder
 
     def forward(self, images: Float[Tensor, "P 3 S S"]) -> tuple[Tensor, ...]:
-        """The decoder's state before the first word, and what it looks at again."""
+        """The decoder's state before the first word, what it looks at again, and the mean of it."""
         maps = self.encoder.see(images)  # (P, L, C)
-        features = self.encoder.project(maps if self.decoder.places else maps.mean(dim=1))
+        pooled = self.encoder.project(maps.mean(dim=1))
+        features = self.encoder.project(maps) if self.decoder.places else pooled
         state = self.decoder.start(features)
         # Zeros that depend on nothing would be as many in every batch as in that of the export.
         parts = 2 if self.decoder.config.cell == "lstm" else 1
         state = tuple(state[i - i % parts] * (1 - i % parts) for i in range(len(state)))
-        return *state, *self.decoder.memory(features)
+        return *state, *self.decoder.memory(features), pooled
 
 
 class PhotosToMaps(nn.Module):

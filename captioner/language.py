@@ -79,6 +79,11 @@ class LanguageModel(nn.Module):
         return model.to(device).eval()
 
     @property
+    def trained(self) -> nn.Module:
+        """What learns."""
+        return self.decoder
+
+    @property
     def device(self) -> torch.device:
         """Where it works."""
         return self.decoder.embed.weight.device

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,18 @@ import torch
 
 from captioner.backbones import load_backbone
 from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, Preprocessing, TrainConfig
-from captioner.datasets import PhotoSet
+from captioner.data import Shows, Variants
+from captioner.datasets import Photo, PhotoSet
 from captioner.decoders import DECODERS
 from captioner.encoder import Encoder
 from captioner.errors import InputError
-from captioner.features import dataset_cache, project, with_maps
+from captioner.features import FeatureCache, dataset_cache, project, with_maps
+from captioner.finetuning import Photos
 from captioner.language import LanguageModel, check_start, start_decoder
 from captioner.metrics.health import letters
 from captioner.model import Captioner
 from captioner.validation import Validation
+from captioner.views import fixed_view, may_mirror
 from captioner.vocabulary import Vocabulary
 
 logger = logging.getLogger("captioner")
@@ -33,7 +37,7 @@ class Run:
     seed: int
     """Of the weights and of the order of the captions."""
     split_seed: int
-    """Draws the splits of a data set that names none."""
+    """Draws the splits of a data set that names none, and the photos where not all are used."""
     skip_bad: bool
     """Leave bad entries and photos out rather than refuse the data set."""
     backbone_weights: str | None
@@ -55,11 +59,13 @@ class Material:
     captioner: Captioner
     """On its device."""
     captions: list[tuple[str, ...]]
-    """Human captions of each training photo."""
-    features: np.ndarray
-    """Of these photos, (P, D) or (P, L, D)."""
+    """Human captions of each photo to learn from."""
+    features: np.ndarray | Shows
+    """Of these photos, (P, D) or (P, L, D); or what shows them otherwise in each epoch."""
     goal: Validation
     """What the captioner is judged by."""
+    val_files: list[Path]
+    """The photos of that."""
 
 
 def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
@@ -74,6 +80,7 @@ def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
         InputError: if a photo, the weights, a model or the settings cannot be used.
     """
     config, device = run.config, torch.device(run.device)
+    drawn = draw_photos(dataset, config.train_photos, run.split_seed)
     language = None
     if run.init_decoder and not resumed:
         language = LanguageModel.from_pretrained(run.init_decoder)
@@ -81,13 +88,14 @@ def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
     captioner = None
     if run.begin_with:
         captioner = Captioner.from_pretrained(run.begin_with, device)
+        captioner.neighbours = captioner.confidence = None  # of what it was, not of what it becomes
         encoder, places = captioner.encoder, captioner.places
         torch.manual_seed(run.seed)
     else:
         encoder = _load_encoder(run).to(device)
         places = DECODERS[config.decoder].places
     cache = dataset_cache(dataset, encoder, places)
-    train, maps = with_maps(cache, dataset.split("train"), run.skip_bad, "Train features")
+    train, maps = with_maps(cache, drawn, run.skip_bad, "Train features")
     chosen = dataset.split("val")[: config.val_photos]
     val, val_maps = with_maps(cache, chosen, run.skip_bad, "Val features")
     captions = [photo.captions for photo in train]
@@ -116,7 +124,50 @@ def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
         config.val_beam_size,
         {letters(caption) for of_photo in captions for caption in of_photo},
     )
-    return Material(captioner, captions, project(encoder, maps), goal)
+    features: np.ndarray | Shows
+    if config.cnn_learning_rate:
+        features = Photos([photo.file for photo in train], captions, captioner.preprocessing)
+    else:
+        whole = project(encoder, maps)
+        features = whole if config.views == 1 else _all_views(run, dataset, encoder, train, whole)
+    return Material(captioner, captions, features, goal, [photo.file for photo in val])
+
+
+def _all_views(
+    run: Run, dataset: PhotoSet, encoder: Encoder, train: list[Photo], whole: np.ndarray
+) -> Variants:
+    """Features of the views of the training photos, the whole photos first."""
+    features = [whole]
+    everyone = dataset.split("train")
+    files = [photo.file for photo in everyone]
+    mirrors = [may_mirror(photo.captions) for photo in everyone]
+    for number in range(1, run.config.views):
+        seen = [fixed_view(file, number, may) for file, may in zip(files, mirrors, strict=True)]
+        places = whole.ndim == 3
+        cache = FeatureCache(dataset.root, files, encoder, places, views=seen)
+        _, maps = with_maps(cache, train, run.skip_bad, f"View {number + 1} of {run.config.views}")
+        features.append(project(encoder, maps))
+    return Variants(features)
+
+
+def draw_photos(dataset: PhotoSet, number: int, seed: int) -> tuple[Photo, ...]:
+    """So many of the training photos, in their own order; 0 for all.
+
+    One seed puts all photos into one random order, of which each number takes the first ones: the
+    100 photos are among the 300, so that a curve of scores against data rises by data alone.
+
+    Raises:
+        InputError: if there are not so many.
+    """
+    photos = dataset.split("train")
+    if number > len(photos):
+        raise InputError(
+            f"{dataset.root} has {len(photos)} training photos, not {number}; "
+            "choose fewer with --train-photos, or leave it out for all"
+        )
+    order = [*range(len(photos))]
+    Random(seed).shuffle(order)
+    return tuple(photos[place] for place in sorted(order[: number or None]))
 
 
 def _load_encoder(run: Run) -> Encoder:
@@ -128,6 +179,7 @@ def _load_encoder(run: Run) -> Encoder:
             preprocessing=Preprocessing(fit=config.fit),
         ),
         Path(run.backbone_weights) if run.backbone_weights else None,
+        config.size,
     )
     return Encoder(encoder_config, backbone)
 
@@ -184,8 +236,27 @@ def check_settings(config: TrainConfig, begin_with: Any, init_decoder: Any) -> N
     given = [f"--{name.replace('_', '-')}" for name in unused if getattr(config, name)]
     if config.self_critical and given:
         raise InputError(f"{', '.join(given)} cannot be had in self-critical training")
+    if config.cnn_learning_rate:
+        _check_fine_tuning(config, begin_with)
     if not begin_with:
         try:
             DECODERS[config.decoder].check(config.cell, config.layers)
         except ValueError as error:
             raise InputError(str(error)) from None
+
+
+def _check_fine_tuning(config: TrainConfig, begin_with: Any) -> None:
+    if not begin_with:
+        raise InputError(
+            "the CNN is trained on with a captioner that has settled; give its folder with "
+            "--begin-with, or leave out --cnn-learning-rate"
+        )
+    given = {
+        "--self-critical": config.self_critical,
+        "--views": config.views > 1,
+        "--feature-dropout": config.feature_dropout,
+        "--scheduled-sampling": config.scheduled_sampling,
+    }
+    wrong = [name for name, is_given in given.items() if is_given]
+    if wrong:
+        raise InputError(f"{', '.join(wrong)} cannot be had together with --cnn-learning-rate")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from captioner.backbones import restore_backbone
 from captioner.cells import State
 from captioner.checkpoint import fill, read_model
+from captioner.confidence import read_confidence, weights_of
 from captioner.config import ModelConfig, Preprocessing
 from captioner.data import Batch
 from captioner.decoders import DECODERS, WordDecoder
@@ -19,6 +20,7 @@ from captioner.errors import InputError
 from captioner.extraction import Look, make_look
 from captioner.folders import DEFAULT_MODEL, find_model
 from captioner.images import check_preprocessing
+from captioner.neighbours import read_neighbours
 from captioner.search import Member
 from captioner.streaming import Caption, PhotoCaptioner
 from captioner.vocabulary import Vocabulary
@@ -81,7 +83,16 @@ class Captioner(PhotoCaptioner, nn.Module):
             ) from None
         fill(captioner, tensors, folder)
         captioner.encoder.attach(restore_backbone(saved.config.encoder, cnn))
+        if saved.config.encoder.weights == "package":
+            captioner.encoder.tuned = frozenset(cnn)
+        captioner.confidence = read_confidence(folder)
+        captioner.neighbours = read_neighbours(folder, weights_of(folder))
         return captioner.to(device).eval()
+
+    @property
+    def trained(self) -> nn.Module:
+        """What learns: the decoder, the CNN stays as it is."""
+        return self.decoder
 
     def set_dropout(self, share: float) -> None:
         """Train with another dropout than before."""
@@ -92,12 +103,14 @@ class Captioner(PhotoCaptioner, nn.Module):
             self.decoder.cell.dropout = share  # what cuDNN goes by
 
     def saved_tensors(self) -> dict[str, Tensor]:
-        """All weights, but for those of a CNN that comes in a package of its own."""
+        """All weights, but for those of the CNN that come in a package of its own."""
+        mark = "encoder.backbone."
         packaged = self.config.encoder.weights == "package"
         return {
             key: value.detach().cpu()
             for key, value in self.state_dict().items()
-            if not (packaged and key.startswith("encoder.backbone."))
+            if not (packaged and key.startswith(mark))
+            or key.removeprefix(mark) in self.encoder.tuned
         }
 
     def loss(self, batch: Batch, carried: State = ()) -> tuple[Float[Tensor, ""], State]:
@@ -136,6 +149,10 @@ class Captioner(PhotoCaptioner, nn.Module):
         with torch.inference_mode():
             tensor = torch.from_numpy(maps).to(self.decoder.embed.weight.device)
             return self.encoder.project(tensor.to(self.encoder.mean.dtype))
+
+    def pooled(self, features: Float[Tensor, "N ..."]) -> Float[np.ndarray, "N D"]:
+        """The mean over all places."""
+        return (features.mean(dim=1) if features.ndim == 3 else features).cpu().numpy()
 
     def begin(self, features: Float[Tensor, "N ..."]) -> Member:
         """What a search takes: the decoder's step, its first state and its memory."""

@@ -37,7 +37,28 @@ class SelfCriticalSettings:
 
 
 @dataclass(frozen=True)
-class Refinements(SelfCriticalSettings):
+class FineTuningSettings:
+    """How the CNN learns, if it does.
+
+    Raises:
+        ValueError: if a setting makes no sense.
+    """
+
+    cnn_learning_rate: float = 0.0
+    """Train the end of the CNN, too, at this rate, with another view of the photos in each epoch;
+    for a captioner that has settled (see --begin-with)."""
+    cnn_stages: int = 2
+    """Stages at the end of the CNN that are then trained; BatchNorm stays as it is."""
+
+    def __post_init__(self) -> None:
+        if self.cnn_stages < 1:
+            raise ValueError(f"cnn_stages {self.cnn_stages} must be at least 1")
+        if not 0 <= self.cnn_learning_rate < 1:
+            raise ValueError(f"cnn_learning_rate {self.cnn_learning_rate} must be from 0 to 1")
+
+
+@dataclass(frozen=True)
+class Refinements(SelfCriticalSettings, FineTuningSettings):
     """What may be added to the training of a captioner; 0 leaves a thing out.
 
     Raises:
@@ -61,8 +82,16 @@ class Refinements(SelfCriticalSettings):
     """Validate and keep a running mean of the weights, of which each step keeps this share, such as
     0.999 (Polyak & Juditsky 1992)."""
 
+    views: int = 1
+    """Views of each training photo that are put through the CNN and kept; each epoch learns from
+    one, by lot. 1: the whole photo. 2: it mirrored as well, unless captions tell left from right.
+    More: also parts of it."""
+
     def __post_init__(self) -> None:
-        super().__post_init__()
+        SelfCriticalSettings.__post_init__(self)
+        FineTuningSettings.__post_init__(self)
+        if self.views < 1:
+            raise ValueError(f"views {self.views} must be at least 1")
         for name in ("label_smoothing", "word_dropout", "feature_dropout", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be at least 0 and below 1")

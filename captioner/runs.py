@@ -15,6 +15,7 @@ from captioner.data import CaptionData
 from captioner.datasets import read_dataset, write_split
 from captioner.errors import InputError
 from captioner.files import read_json, write_json
+from captioner.finetuning import FineTuned
 from captioner.folders import parse
 from captioner.logbook import Logbook
 from captioner.material import Run, check_settings, gather
@@ -24,7 +25,7 @@ from captioner.resume import FILE as CHECKPOINT
 from captioner.resume import RunState
 from captioner.selfcritical import Judge, PhotoData, SelfCritical
 from captioner.training import fit
-from captioner.validation import Guarded
+from captioner.validation import Guarded, Relooked
 
 logger = logging.getLogger("captioner")
 
@@ -87,7 +88,9 @@ def train_captioner(folder: Path, run: Run) -> RunState:
         "settings": asdict(config),
     }
 
-    def keep_best(_: Any, record: dict[str, Any]) -> None:
+    def keep_best(learner: Any, record: dict[str, Any]) -> None:
+        if isinstance(learner, FineTuned):
+            learner.seal()
         val = {"cider_d": record["val_cider_d"], "photos": len(material.goal.names)}
         notes = {"metrics": {"val": val}, "training": about | record}
         save_model(
@@ -109,12 +112,25 @@ def train_captioner(folder: Path, run: Run) -> RunState:
         goal = Guarded(material.goal, learner)
         logger.info("before: CIDEr-D %.3f on validation photos", goal.before["val_cider_d"])
     else:
-        data = CaptionData(captions, material.features, captioner.vocabulary, captioner.places)
+        together = captioner.places
+        if config.cnn_learning_rate:
+            learner, together = FineTuned(captioner, config.cnn_stages), True
+            goal = Relooked(goal, material.val_files)
+        data = CaptionData(captions, material.features, captioner.vocabulary, together)
         examples = Corrupted(data, captioner.decoder, config)
     logbook = Logbook(folder, _told, CAPTIONER)
     try:
         return fit(
-            learner, examples, goal, config, run.seed, folder, keep_best, logbook, config.average
+            learner,
+            examples,
+            goal,
+            config,
+            run.seed,
+            folder,
+            keep_best,
+            logbook,
+            config.average,
+            {"cnn.": config.cnn_learning_rate / config.learning_rate},
         )
     except FloatingPointError as error:
         raise InputError(f"{folder}: {error}") from None

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from captioner.confidence import read_confidence
 from captioner.config import Preprocessing
 from captioner.errors import InputError
 from captioner.extraction import Look, num_threads, open_session, side_by_side
 from captioner.folders import ABOUT, check_file, checksums, find_model, parse, read_about
 from captioner.images import check_preprocessing
+from captioner.neighbours import read_neighbours
 from captioner.search import Member, State
 from captioner.streaming import PhotoCaptioner
 from captioner.vocabulary import Vocabulary
@@ -66,7 +68,8 @@ class OnnxCaptioner(PhotoCaptioner):
         self._step = step
         shapes = {output.name: output.shape for output in encoder.get_outputs()}
         self._begun = [*config.states, *config.memories]
-        self._shapes = [tuple(shapes[name][1:]) for name in self._begun]
+        self._seen = [*self._begun, *["pooled"] * ("pooled" in shapes)]  # older ones have it not
+        self._shapes = [tuple(shapes[name][1:]) for name in self._seen]
         self._given = ["log_probs", *(f"next_{name}" for name in config.states)]
 
     @classmethod
@@ -93,12 +96,15 @@ class OnnxCaptioner(PhotoCaptioner):
             encoder, step = encoding.result(), stepping.result()
         try:
             check_preprocessing(config.preprocessing)
-            return cls(config, vocabulary, encoder, step)
+            captioner = cls(config, vocabulary, encoder, step)
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"{folder / 'config.json'}: does not fit the other files ({error}); "
                 "export the model again"
             ) from None
+        captioner.confidence = read_confidence(folder)
+        captioner.neighbours = read_neighbours(folder, config.made_from)
+        return captioner
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -109,13 +115,13 @@ class OnnxCaptioner(PhotoCaptioner):
         """Photos (N, 3, S, S) -> what encoder.onnx gives of each, in one row (N, X)."""
 
         def look(images: np.ndarray) -> np.ndarray:
-            parts = self._encoder.run(self._begun, {"images": images})
+            parts = self._encoder.run(self._seen, {"images": images})
             return np.concatenate([part.reshape(len(images), -1) for part in parts], axis=1)
 
         return side_by_side(look)
 
     def features(self, maps: Float[np.ndarray, "N X"]) -> list[np.ndarray]:
-        """State and memory of N photos, from such rows."""
+        """State, memory and pooled features of N photos, from such rows."""
         ends = np.cumsum([math.prod(shape) for shape in self._shapes])[:-1]
         parts = np.split(maps, ends, axis=1)
         return [
@@ -124,8 +130,12 @@ class OnnxCaptioner(PhotoCaptioner):
 
     def begin(self, features: list[np.ndarray]) -> Member:
         """What a search takes: the decoder's step, its first state and its memory."""
-        states = len(self.config.states)
-        return self.step, tuple(features[:states]), tuple(features[states:])
+        states, parts = len(self.config.states), len(self._begun)
+        return self.step, tuple(features[:states]), tuple(features[states:parts])
+
+    def pooled(self, features: list[np.ndarray]) -> Float[np.ndarray, "N D"]:
+        """The mean over all places."""
+        return features[-1]
 
     def step(
         self, words: Int[np.ndarray, " R"], state: State, memory: State

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from captioner.cells import State
 from captioner.config import SearchConfig
+from captioner.data import Shows, shown
 from captioner.metrics import CiderReward, bleu_counts
 from captioner.metrics.bleu import smooth_bleu
 from captioner.metrics.health import stammers
@@ -52,10 +53,10 @@ class PhotoData:
     """All photos of a split, in batches.
 
     Args:
-        features: Of each photo (P, D) or (P, L, D); may be fp16.
+        features: Of each photo, as `CaptionData` takes them.
     """
 
-    def __init__(self, features: np.ndarray) -> None:
+    def __init__(self, features: np.ndarray | Shows) -> None:
         self.features = features
 
     def __len__(self) -> int:
@@ -69,7 +70,7 @@ class PhotoData:
         """One epoch of batches of photos, in an order that seed and epoch alone decide."""
         generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
         for rows in torch.randperm(len(self), generator=generator).split(size)[skip:]:
-            yield PhotoBatch(torch.from_numpy(self.features[rows.numpy()]).float(), rows)
+            yield PhotoBatch(shown(self.features, rows, seed, epoch), rows)
 
 
 class Judge:
@@ -143,7 +144,7 @@ class SelfCritical:
 
     def __init__(self, captioner: Captioner, judge: Judge, config: SelfCriticalSettings) -> None:
         self.captioner, self.judge, self.config = captioner, judge, config
-        self.decoder = captioner.decoder
+        self.trained = captioner.decoder
         self.rewards: list[float] = []
         self.finished: list[float] = []
 

@@ -6,21 +6,32 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
+from captioner.confidence import Confidence, signals_of
 from captioner.config import Preprocessing, SearchConfig
 from captioner.errors import InputError
 from captioner.extraction import Look, look_at
 from captioner.images import Source
+from captioner.neighbours import Neighbours
 from captioner.search import Member, search
 from captioner.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
 class Caption:
-    """One caption of a photo and its log-probability in nats, END included."""
+    """One caption of a photo, its log-probability in nats, END included, and its confidence.
+
+    The confidence is the chance that the caption is good (see `captioner.confidence`); None where
+    nobody knows: the model was not calibrated, or the search is not the one that it was
+    calibrated for.
+    """
 
     caption: str
     log_prob: float
+    confidence: float | None = None
+    agreement: float = 0.0
+    """How much what people wrote about similar photos agrees, from 0 to 10; 0 if nobody asked."""
 
 
 class PhotoCaptioner(ABC):
@@ -29,6 +40,10 @@ class PhotoCaptioner(ABC):
     vocabulary: Vocabulary
     rerank: Callable[[list[list[Caption]]], list[list[Caption]]] | None = None
     """Sorts the captions of each photo's beam anew, as `captioner.reranking.Reranker` does."""
+    confidence: Confidence | None = None
+    """Tells how likely a caption is to be good, once the captioner was calibrated."""
+    neighbours: Neighbours | None = None
+    """Training photos; what people wrote about those alike has a say in the choice of a caption."""
 
     @property
     @abstractmethod
@@ -46,6 +61,10 @@ class PhotoCaptioner(ABC):
     @abstractmethod
     def begin(self, features: Any) -> Member:
         """What a search takes: the decoder's step, its first state and its memory."""
+
+    @abstractmethod
+    def pooled(self, features: Any) -> Float[np.ndarray, "N D"]:
+        """The mean over all places, by which the captioner finds `neighbours`."""
 
     def search(
         self,
@@ -71,7 +90,9 @@ class PhotoCaptioner(ABC):
             raise InputError(f"this model's captions have at most {limit} words")
         beams = max(config.beam_size, config.num_captions)
         asked = replace(config, max_words=limit, beam_size=beams)
-        if self.rerank and not config.sample:
+        confident = self.is_confident(config)
+        consulted = self.asks_neighbours(config)
+        if confident or consulted or (self.rerank and not config.sample):
             asked = replace(asked, num_captions=beams)
         try:
             found = search(
@@ -91,9 +112,48 @@ class PhotoCaptioner(ABC):
             ]
             for of_photo in zip(found.words.tolist(), found.log_probs.tolist(), strict=True)
         ]
+        if consulted:
+            captions = self._consult(captions, self.pooled(features), found.words)
         if self.rerank:
-            captions = [of_photo[: config.num_captions] for of_photo in self.rerank(captions)]
-        return captions
+            captions = self.rerank(captions)
+        elif confident:
+            captions = [self._with_confidence(of_photo) for of_photo in captions]
+        return [of_photo[: config.num_captions] for of_photo in captions]
+
+    def is_confident(self, config: SearchConfig) -> bool:
+        """Whether captions that are looked for in this way get a confidence."""
+        if self.confidence is None or self.rerank:
+            return False
+        longest = self.vocabulary.max_words
+        return self.confidence.fits(config, longest, self.asks_neighbours(config))
+
+    def asks_neighbours(self, config: SearchConfig) -> bool:
+        """Whether captions that are looked for in this way are chosen by similar photos' ones."""
+        wanted = config.neighbours and not config.sample and not self.rerank
+        return bool(self.neighbours and wanted)
+
+    def _consult(self, found: list[list[Caption]], pooled: np.ndarray, words: Any) -> Any:
+        """The captions of each photo, the one first that its neighbours' captions agree with."""
+        assert self.neighbours is not None
+        agreements = self.neighbours.agreement(pooled, np.asarray(words.tolist())).tolist()
+        weight = self.neighbours.say.weight
+
+        def value(caption: Caption) -> float:
+            words = len(caption.caption.split()) + 1  # and END
+            return caption.agreement + weight * caption.log_prob / words
+
+        known = (
+            # A place of the beam that stayed empty is behind all captions.
+            [replace(c, agreement=a) for c, a in zip(of_photo, agreed, strict=False)]
+            for of_photo, agreed in zip(found, agreements, strict=True)
+        )
+        return [sorted(of_photo, key=value, reverse=True) for of_photo in known]
+
+    def _with_confidence(self, of_photo: list[Caption]) -> list[Caption]:
+        """All captions of a photo's beam."""
+        assert self.confidence is not None
+        chances = self.confidence(signals_of(of_photo)).tolist()
+        return [replace(c, confidence=p) for c, p in zip(of_photo, chances, strict=True)]
 
     def _indices(self, words: Sequence[str]) -> list[int]:
         unknown = [word for word in words if word.lower() not in self.vocabulary.index]

@@ -3,8 +3,9 @@
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 from captioner.averaging import Average
 from captioner.cells import State
 from captioner.config import Recipe
-from captioner.decoders import Decoder
 from captioner.losses import perplexity
 from captioner.resume import RunState, load_state, save_state
 
@@ -33,6 +33,8 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda done: 1.0,
 }
 
+NO_PACES: Mapping[str, float] = MappingProxyType({})
+
 
 @runtime_checkable
 class Lesson(Protocol):
@@ -46,10 +48,13 @@ class Lesson(Protocol):
 
 @runtime_checkable
 class Learner(Protocol):
-    """What has a decoder to train: a captioner, or a language model."""
+    """What has a network to train: a captioner, or a language model."""
 
     @property
-    def decoder(self) -> Decoder: ...
+    def trained(self) -> nn.Module:
+        """What learns, as far as its weights ask for gradients."""
+        ...
+
     def loss(self, batch: Any, carried: State) -> tuple[Tensor, State]: ...
     def train(self) -> Any: ...
 
@@ -89,15 +94,28 @@ class Listener(Protocol):
 L = TypeVar("L", bound=Learner)
 
 
-def make_optimiser(config: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser; biases are not pulled to zero."""
-    decayed = [weight for weight in model.parameters() if weight.ndim > 1]
-    free = [weight for weight in model.parameters() if weight.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return OPTIMISERS[config.optimiser](groups, lr=config.learning_rate)
+def make_optimiser(
+    config: Recipe, model: nn.Module, paces: Mapping[str, float] = NO_PACES
+) -> torch.optim.Optimizer:
+    """The optimiser of all weights that ask for gradients; biases are not pulled to zero.
+
+    Args:
+        config: Which, and its settings.
+        model: What is trained.
+        paces: Share of the learning rate at which weights learn whose names begin so; 1 else.
+    """
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            pace = next((share for start, share in paces.items() if name.startswith(start)), 1.0)
+            groups.setdefault((weight.ndim > 1, pace), []).append(weight)
+    return OPTIMISERS[config.optimiser](
+        [
+            {"params": weights, "pace": pace, "weight_decay": config.weight_decay * decayed}
+            for (decayed, pace), weights in sorted(groups.items(), key=lambda item: item[0])[::-1]
+        ],
+        lr=config.learning_rate,
+    )
 
 
 def learning_rate(config: Recipe, step: int, steps: int) -> float:
@@ -121,7 +139,7 @@ def train_step(
     loss, carried = learner.loss(batch, carried)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    weights = list(learner.decoder.parameters())
+    weights = [weight for weight in learner.trained.parameters() if weight.requires_grad]
     grads = [weight.grad for weight in weights if weight.grad is not None]
     norm = nn.utils.get_total_norm(grads).item()
     if norm > config.clip_norm:  # gradients that are short enough need not be walked over
@@ -141,8 +159,9 @@ def fit(
     keep_best: Callable[[L, dict[str, Any]], None],
     listener: Listener,
     average: float = 0.0,
+    paces: Mapping[str, float] = NO_PACES,
 ) -> RunState:
-    """Train a decoder; keep the weights that `goal` finds best; stop when it finds none better.
+    """Train a network; keep the weights that `goal` finds best; stop when it finds none better.
 
     Killed at any moment and called again with the same arguments, it goes on from the last
     checkpoint in `folder` and ends with the very weights of an unbroken run: the order of the
@@ -150,7 +169,7 @@ def fit(
     the random numbers and what the network carries from batch to batch.
 
     Args:
-        learner: On the device to train on. Nothing but its decoder changes.
+        learner: On the device to train on. Nothing changes but what it calls `trained`.
         train: What to learn from.
         goal: What to choose the best weights by.
         config: How.
@@ -160,17 +179,18 @@ def fit(
         listener: Is told of each step and epoch.
         average: Decay of a mean of the weights, which is then what is judged and kept; see
             `Average`. 0 judges and keeps the weights themselves.
+        paces: See `make_optimiser`.
 
     Returns:
         How far the run came.
     """
-    decoder = learner.decoder
-    device = decoder.embed.weight.device
-    optimiser = make_optimiser(config, decoder)
+    network = learner.trained
+    device = next(network.parameters()).device
+    optimiser = make_optimiser(config, network, paces)
     batches = train.num_batches(config.batch_size)
     steps = config.epochs * batches
-    mean = Average(decoder, average)
-    run, carried = load_state(folder, decoder, optimiser, mean.weights) or (RunState(), ())
+    mean = Average(network, average)
+    run, carried = load_state(folder, network, optimiser, mean.weights) or (RunState(), ())
     carried = tuple(part.to(device) for part in carried)
     listener.goes_on_from(run.epoch * batches + run.batch)
     saved_at = time.monotonic()
@@ -186,7 +206,7 @@ def fit(
         for batch in train.batches(config.batch_size, seed, run.epoch, skip=run.batch):
             rate = learning_rate(config, run.epoch * batches + run.batch, steps)
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["pace"]
             step = run.epoch * batches + run.batch
             loss, norm, carried = train_step(learner, batch.to(device), carried, optimiser, config)
             if not math.isfinite(norm):
@@ -202,7 +222,7 @@ def fit(
             if time.monotonic() - saved_at > 60 * config.checkpoint_minutes:
                 run.seconds += time.monotonic() - began
                 began = saved_at = time.monotonic()
-                save_state(folder, run, decoder, optimiser, carried, mean.weights)
+                save_state(folder, run, network, optimiser, carried, mean.weights)
 
         with mean.shown():
             figures, samples = goal.score(learner)
@@ -221,7 +241,7 @@ def fit(
             with mean.shown():
                 keep_best(learner, record)
         carried = ()
-        save_state(folder, run, decoder, optimiser, carried, mean.weights)
+        save_state(folder, run, network, optimiser, carried, mean.weights)
         saved_at = time.monotonic()
         listener.epoch_ends(record, samples)
     return run

@@ -1,6 +1,7 @@
 """What a captioner, or a language model, is judged by while it is trained."""
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from captioner.cells import State
 from captioner.config import SearchConfig
 from captioner.data import CaptionData, RunningText
+from captioner.finetuning import FineTuned
 from captioner.language import LanguageModel
 from captioner.losses import perplexity
 from captioner.metrics import CiderD
@@ -69,6 +71,26 @@ class Validation:
         figures |= {f"val_{name}": round(value, 4) for name, value in state.items()}
         samples = zip(self.names[:SAMPLES], captions[:SAMPLES], strict=True)
         return figures, [f"{name}: {caption}" for name, caption in samples]
+
+
+class Relooked:
+    """Validation of fine-tuning, where the CNN sees the photos otherwise after each epoch.
+
+    Args:
+        validation: Of the captioner.
+        files: Its photos.
+    """
+
+    measure = Validation.measure
+    higher_is_better = True
+
+    def __init__(self, validation: Validation, files: Sequence[Path]) -> None:
+        self.validation, self.files = validation, files
+
+    def score(self, learner: FineTuned) -> tuple[dict[str, Any], list[str]]:
+        """As of `Validation`."""
+        self.validation.features = learner.features(self.files).cpu()
+        return self.validation.score(learner.captioner)
 
 
 class Guarded:

@@ -1,13 +1,22 @@
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 
-from captioner.backbones import fingerprint, load_backbone, read_tensors, restore_backbone
-from captioner.config import EncoderConfig
-from captioner.encoder import Encoder
+from captioner.backbones import (
+    _try_size,
+    count_channels,
+    fingerprint,
+    load_backbone,
+    read_tensors,
+    restore_backbone,
+)
+from captioner.config import EncoderConfig, Maps
+from captioner.encoder import Encoder, evenly
 from captioner.errors import InputError
 from conftest import BACKBONE
 
@@ -44,6 +53,18 @@ def test_weights_of_a_local_file(weights: Path) -> None:
     assert config.weights_sha256 == fingerprint(network)
     restored = restore_backbone(config, network.state_dict())
     assert fingerprint(restored) == config.weights_sha256
+
+
+def test_a_network_sees_squares_of_another_size(weights: Path) -> None:
+    network, config = load_backbone(EncoderConfig(backbone=BACKBONE), weights, size=100)
+    assert config.preprocessing.size == 100
+    assert config == replace(
+        load_backbone(EncoderConfig(backbone=BACKBONE), weights)[1],
+        preprocessing=config.preprocessing,
+    )
+    assert Encoder(config, network).count_places() == 16  # a 32nd of the side, rounded up
+    with pytest.raises(InputError, match=r"40 pixels \(.*choose another --size"):
+        _try_size(timm.create_model("test_vit"), "test_vit", 40)
 
 
 def test_changed_weights_of_a_saved_model_are_noticed(weights: Path) -> None:
@@ -148,6 +169,59 @@ def test_early_maps_tell_each_place_its_colours(weights: Path) -> None:
     torch.testing.assert_close(mean[:, 0], corner.mean(dim=2))
     torch.testing.assert_close(top[:, 0], corner.amax(dim=2))
     torch.testing.assert_close(low[:, 0], corner.amin(dim=2))
+
+
+def test_a_place_has_mean_and_maximum_of_the_middle_map_within_it(weights: Path) -> None:
+    config = EncoderConfig(backbone=BACKBONE, maps="middle+last", features=16)
+    network, config = load_backbone(config, weights)
+    images = torch.randn(2, 3, 64, 64)
+    maps = Encoder(config, network).see(images)
+    middle = network.forward_intermediates(images, indices=[3], intermediates_only=True)[0]
+    assert middle.shape[2:] == (4, 4)  # a sixteenth
+    assert maps.shape == (2, 4, config.channels)
+    assert config.channels == config.last_channels + 2 * middle.shape[1]
+    last, mean, top = maps.split([config.last_channels, *2 * [middle.shape[1]]], dim=2)
+    torch.testing.assert_close(last, _last(config, network, images))
+    for place, (row, column) in enumerate(product(range(2), repeat=2)):
+        cell = middle[:, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2].flatten(2)
+        torch.testing.assert_close(mean[:, place], cell.mean(dim=2))
+        torch.testing.assert_close(top[:, place], cell.amax(dim=2))
+
+
+@pytest.mark.parametrize(("fine", "coarse"), [(17, 9), (33, 9), (65, 9), (30, 8), (35, 8), (7, 7)])
+def test_every_part_of_a_finer_map_belongs_to_the_place_that_it_lies_in(fine, coarse) -> None:
+    rows = torch.arange(float(fine))
+    even, (cell, _) = evenly(rows.view(1, 1, fine, 1), coarse, 1)
+    parts = even.view(coarse, cell)
+    assert set(even.flatten().tolist()) == set(rows.tolist())
+    middles = (parts.mean(dim=1) + 0.5) / fine  # of each cell, as a share of the side
+    expected = (torch.arange(float(coarse)) + 0.5) / coarse
+    torch.testing.assert_close(middles, expected, rtol=0, atol=0.5 / fine)
+    torch.testing.assert_close(even.flatten().flip(0), fine - 1 - even.flatten())
+
+
+@pytest.mark.parametrize("maps", ["early+last", "middle+last"])
+@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "test_efficientnet"])
+def test_finer_maps_of_other_networks(name: str, maps: Maps) -> None:
+    """One of them gives its maps as (N, h, w, C)."""
+    network = timm.create_model(name, num_classes=0, global_pool="")
+    config = EncoderConfig(backbone=name, maps=maps)
+    last, channels = count_channels(network, config)
+    config = replace(config, last_channels=last, channels=channels)
+    images = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        places = Encoder(config, network).see(images)
+        assert places.shape == (1, 49, channels)
+        torch.testing.assert_close(places[:, :, :last], _last(config, network, images))
+
+
+def test_a_network_without_finer_maps_is_told_to_use_its_last_one() -> None:
+    network = timm.create_model("test_vit", num_classes=0, global_pool="")
+    config = EncoderConfig(backbone="test_vit", maps="middle+last")
+    with pytest.raises(InputError, match="--maps last"):
+        Encoder(config, network).see(torch.randn(1, 3, 160, 160))
+    with pytest.raises(InputError, match="--maps last"):
+        count_channels(torch.nn.Identity(), config)
 
 
 def _last(config: EncoderConfig, network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:

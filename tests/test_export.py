@@ -370,7 +370,8 @@ NEEDS_TORCH = (
 
 @pytest.mark.parametrize(
     "arguments",
-    [["train"], ["evaluate"], ["lm", "train"], ["lm", "write", "runs/x"],
+    [["train"], ["evaluate"], ["calibrate", "--model", "flickr8k", "--data", "x"],
+     ["lm", "train"], ["lm", "write", "runs/x"],
      ["export", "flickr8k", "--to", "onnx", "onnx"], ["caption", "x.jpg", "--device", "cuda"],
      ["caption", "x.jpg", "--lm", "runs/x"]],
     ids=" ".join,
@@ -381,7 +382,7 @@ def test_other_commands_name_what_is_missing(arguments: list[str]) -> None:
 
 
 def test_help_needs_no_torch() -> None:
-    for command in ("train", "caption", "evaluate", "export", "data"):
+    for command in ("train", "caption", "evaluate", "calibrate", "export", "data"):
         code, out, err = run_without_torch(command, "--help")
         assert (code, "usage" in out, err) == (0, True, ""), command
 

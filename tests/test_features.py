@@ -16,10 +16,10 @@ from captioner.features import FeatureCache, project
 from conftest import BACKBONE
 
 
-@pytest.fixture(scope="module", params=["last", "early+last"])
+@pytest.fixture(scope="module", params=["last", "early+last", "middle+last"])
 def encoder(weights: Path, request: pytest.FixtureRequest) -> Encoder:
     config = EncoderConfig(backbone=BACKBONE, maps=request.param, features=16)
-    network, config = load_backbone(config, weights)
+    network, config = load_backbone(config, weights, size=100)  # maps of 25, 13, 7 and 4 places
     return Encoder(config, network)
 
 

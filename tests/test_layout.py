@@ -13,15 +13,15 @@ PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
     "errors refinements",
     "files averaging config metrics cells losses reference kernels",
-    "vocabulary layouts download provenance scenes folders precision",
-    "search coco datasets data images encoder decoders plotting card",
+    "presets vocabulary layouts download provenance scenes folders precision",
+    "confidence neighbours views search coco datasets data images encoder decoders plotting card",
     "flickr8k backbones checkpoint graphs resume logbook texts corruption",
     "extraction",
     "features streaming language",
     "model runtime",
     "ensemble agreement",
-    "evaluation training selfcritical reranking inspection exporting",
-    "validation",
+    "evaluation training selfcritical reranking inspection exporting finetuning remembering",
+    "validation calibration",
     "material",
     "runs",
     "language_runs",
@@ -31,10 +31,10 @@ LAYERS = [
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "timm", "matplotlib", "nltk", "pycocotools", "onnxruntime", "scipy"}
-LIGHT = ["errors", "refinements", "files", "config", "vocabulary", "layouts", "datasets",
+LIGHT = ["errors", "refinements", "files", "config", "presets", "vocabulary", "layouts", "datasets",
          "download", "coco", "flickr8k", "provenance", "plotting", "scenes", "commands", "card",
          "release", "texts", "folders", "images", "search", "extraction", "streaming",
-         "runtime"]  # fmt: skip
+         "runtime", "confidence", "neighbours", "views"]  # fmt: skip
 """What the command line imports before it is told what to do, and what serves without torch."""
 
 

@@ -20,6 +20,7 @@ import yaml
 from PIL import Image
 
 import captioner
+from captioner.calibration import calibrate
 from captioner.coco import prepare_coco
 from captioner.commands import main
 from captioner.config import DecoderConfig, EncoderConfig, LanguageTrainConfig
@@ -91,6 +92,7 @@ def place(coloured: Path, trained: Path, drawn: Path, tmp_path: Path, monkeypatc
     """The folder that a reader works in, with all that the documents take for granted."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("captioner.commands.sources.SCENES", 24)
+    monkeypatch.setattr("captioner.calibration.FEWEST", 8)
     for folder in ("photos", "path/to/Flickr8k"):
         (tmp_path / folder).mkdir(parents=True)
     for file in ("photo.jpg", "photos/tower.png"):
@@ -126,6 +128,8 @@ def provide(text: str, coloured: Path, trained: Path, drawn: Path, taught: Path)
         shutil.copytree(taught, name)
     for name in re.findall(r"--model (exported)", text):
         shutil.copytree(MODELS / DEFAULT_MODEL / "onnx", name)
+    if "--min-confidence" in text:
+        calibrate("runs/my_photos", read_dataset(coloured))
     for name in re.findall(
         r"(?:--data |lm train (?=my_photos)|read_dataset\(\")(?!scenes)([\w/]+)", text
     ):

@@ -22,7 +22,7 @@ from captioner.errors import InputError
 from captioner.exporting import export_model
 from captioner.logbook import Logbook
 from captioner.model import Captioner
-from captioner.refinements import Refinements, SelfCriticalSettings
+from captioner.refinements import FineTuningSettings, Refinements, SelfCriticalSettings
 from captioner.resume import FILE
 from captioner.runs import Run, begin, recall, train_captioner
 from captioner.vocabulary import START, UNK, Vocabulary
@@ -36,6 +36,7 @@ ALL = {
     "scheduled_sampling": 0.5,
     "scheduled_sampling_rise": 0.5,
     "average": 0.9,
+    "views": 2,
 }
 
 
@@ -75,9 +76,12 @@ def test_all_of_it_is_off_by_default_and_of_captioners_alone() -> None:
         "scheduled_sampling_rise": 1.0,
         "samples": 5,
         "baseline": "mean",
+        "cnn_stages": 2,
+        "views": 1,
     }
     names = {item.name for item in fields(Refinements)}
-    assert names - {item.name for item in fields(SelfCriticalSettings)} == ALL.keys()
+    others = {*fields(SelfCriticalSettings), *fields(FineTuningSettings)}
+    assert names - {item.name for item in others} == ALL.keys()
     assert names <= {item.name for item in fields(Config)}
     assert not names & {item.name for item in fields(LanguageTrainConfig)}
 

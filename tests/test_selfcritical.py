@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from captioner.commands import main
-from captioner.config import PRESETS, DecoderConfig, EncoderConfig, ModelConfig, SearchConfig
+from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, SearchConfig
 from captioner.material import Run
 from captioner.metrics.health import Health, ends_badly, health, stammers
 from captioner.model import Captioner
+from captioner.presets import PRESETS
 from captioner.refinements import SelfCriticalSettings
 from captioner.runs import begin, train_captioner
 from captioner.selfcritical import (

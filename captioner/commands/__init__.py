@@ -1,4 +1,4 @@
-"""The command line: `captioner train | caption | evaluate | export | data | lm`, and scripts.
+"""The command line: `captioner train | caption | evaluate | calibrate | export | …`, and scripts.
 
 Nothing heavy is imported before it is needed, so that `--help` answers at once.
 """
@@ -16,6 +16,8 @@ COMMANDS = {
     "train": "train a captioner on photos with captions",
     "caption": "caption photos",
     "evaluate": "score a captioner on photos with captions",
+    "calibrate": "let a captioner tell how likely its captions are to be good",
+    "neighbours": "let a captioner look up the photos that it learned from",
     "export": "make files of a captioner that need no torch",
     "data": "prepare a data set: scenes, coco or flickr8k",
     "lm": "language models: train, write, score, inspect",

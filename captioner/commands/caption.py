@@ -32,7 +32,7 @@ class CaptionOptions:
     """Folder of a model or of a run, or the name of a model that comes with the package."""
     format: Literal["text", "json", "csv"] = "text"
     """text: the caption, with PATH and a tab before it where there are several photos. json: a line
-    per photo. csv: image, caption, log_prob."""
+    per photo. csv: image, caption, log_prob, confidence."""
     output: Path | None = None
     """File to write to instead of stdout."""
     sheet: Path | None = None
@@ -42,6 +42,9 @@ class CaptionOptions:
     """Language model (of `captioner lm train`) that sorts the captions of each beam anew."""
     lm_weight: float = 0.1
     """How much its opinion counts; below 0, what is often said of any photo counts against it."""
+    min_confidence: float | None = None
+    """Leave out photos whose best caption is less likely than this, from 0 to 1, to be good; for
+    models that `captioner calibrate` was run on."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     ensemble: tuple[str, ...] = ()
@@ -50,7 +53,10 @@ class CaptionOptions:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Caption photos; exit code 1 where some could not be read, 2 where none could."""
+    """Caption photos; exit code 1 where some could not be read, 2 where none could.
+
+    A photo that `--min-confidence` leaves out is no failure.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
     finish(lambda: _caption(tyro.cli(CaptionOptions, args=argv, prog="caption.py")))
 
@@ -59,6 +65,7 @@ def _caption(options: CaptionOptions) -> int:
     if not options.paths:
         raise InputError("which photos? give files, folders or globs, or - for stdin")
     check_second_opinion(options.lm, options.search.beam_size)
+    _check_confidence(options)
     if options.sheet:
         check_place(options.sheet)
     from captioner.images import find_photos
@@ -71,7 +78,7 @@ def _caption(options: CaptionOptions) -> int:
         _report(problem)
     if not sources:
         return 2
-    captioned = failed = 0
+    captioned = failed = left_out = 0
     sheet: list[tuple[Source, str]] = []
     try:
         alone = len(sources) + len(problems) == 1
@@ -81,19 +88,46 @@ def _caption(options: CaptionOptions) -> int:
                     failed += 1
                     _report(str(found))
                     continue
+                name = "-" if isinstance(source, bytes) else str(source)
+                if (doubt := _doubt(found[0], options.min_confidence)) is not None:
+                    left_out += 1
+                    write(name, [])
+                    _report(f"{name}: left out, the confidence is {doubt:.2f}")
+                    continue
                 captioned += 1
-                write("-" if isinstance(source, bytes) else str(source), found)
+                write(name, found)
                 if options.sheet and len(sheet) < ON_SHEET:
                     sheet.append((source, found[0].caption))
     except KeyboardInterrupt:
         kept = f"; captions are in {options.output}" if options.output and captioned else ""
-        _report(f"interrupted after {captioned + failed} of {len(sources)} photos{kept}")
+        _report(f"interrupted after {captioned + failed + left_out} of {len(sources)} photos{kept}")
         return 130
     if options.sheet and sheet:
         _draw_sheet(sheet, options.sheet)
         if len(sheet) < captioned:
             _report(f"the picture sheet has the first {len(sheet)} of {captioned} photos")
-    return 2 if not captioned else 1 if failed or problems else 0
+    if left_out:
+        _report(f"{left_out} of {len(sources)} photos left out")
+    return 2 if not captioned + left_out else 1 if failed or problems else 0
+
+
+def _check_confidence(options: CaptionOptions) -> None:
+    """Refuse a confidence that makes no sense, or that no caption will have."""
+    if options.min_confidence is None:
+        return
+    if not 0 <= options.min_confidence <= 1:
+        raise InputError(f"--min-confidence {options.min_confidence}: choose one from 0 to 1")
+    if options.search.sample or options.lm or options.ensemble:
+        raise InputError(
+            "--min-confidence: nothing is known of captions that were drawn by lot, sorted anew or "
+            "written by several models; leave out --sample, --lm and --ensemble"
+        )
+
+
+def _doubt(best: "Caption", least: float | None) -> float | None:
+    """The confidence of a caption that has too little of it."""
+    told = best.confidence
+    return told if least is not None and told is not None and told < least else None
 
 
 def _stream(
@@ -101,7 +135,19 @@ def _stream(
 ) -> "Iterator[list[Caption] | InputError]":
     from tqdm import tqdm
 
-    found = _open(options).stream(sources, options.search)
+    captioner = _open(options)
+    if options.min_confidence is not None and not captioner.is_confident(options.search):
+        if captioner.confidence is None:
+            raise InputError(
+                f"--min-confidence: {options.model} has no confidence yet; captioner calibrate "
+                f"--model {options.model} --data PATH gives it one"
+            )
+        raise InputError(
+            f"--min-confidence: the confidence of {options.model} holds for --beam-size "
+            f"{captioner.confidence.beam_size} and no other setting of the search; take that, or "
+            "run captioner calibrate with another --beam-size"
+        )
+    found = captioner.stream(sources, options.search)
     return tqdm(found, total=len(sources), unit="photo", desc="Captions", delay=2, disable=None)
 
 

@@ -43,7 +43,8 @@ def writer(form: str, output: Path | None, alone: bool) -> Iterator[Write]:
 
     Into a file they go under another name first, line by line, and take the file's name when all
     is done, or when the work is interrupted: what was captioned until then is not lost. Where
-    nothing was captioned, an old file stays.
+    nothing was captioned, an old file stays. A photo that is given no captions, for it was left
+    out, makes no line.
 
     Args:
         form: text, json or csv.
@@ -60,7 +61,7 @@ def writer(form: str, output: Path | None, alone: bool) -> Iterator[Write]:
         return
     check_place(output)
     partial = output.with_name(f".{output.name}.part")
-    whole = 0
+    whole: int | None = None
     try:
         file = partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
@@ -81,7 +82,7 @@ def writer(form: str, output: Path | None, alone: bool) -> Iterator[Write]:
         with suppress(OSError):  # a full disk was told of above
             file.close()
         try:
-            if whole:
+            if whole is not None:
                 os.truncate(partial, whole)  # a line that a full disk cut
                 partial.replace(output)
         except OSError as error:
@@ -98,14 +99,25 @@ def _formatted(form: str, alone: bool, write_line: Callable[[str], None]) -> Wri
         return lambda name, found: write_line(
             "".join(f"{start(name)}{caption.caption}\n" for caption in found)
         )
-    heads = iter([_csv_line("image", "caption", "log_prob")])
+    heads = iter([_csv_line("image", "caption", "log_prob", "confidence")])
     return lambda name, found: write_line(
-        next(heads, "") + "".join(_csv_line(name, c.caption, f"{c.log_prob:.4f}") for c in found)
+        next(heads, "") + "".join(_csv_line(name, *_fields(caption)) for caption in found)
     )
 
 
+def _fields(caption: "Caption") -> tuple[str, str, str]:
+    told = "" if caption.confidence is None else f"{caption.confidence:.4f}"
+    return caption.caption, f"{caption.log_prob:.4f}", told
+
+
 def _json_line(name: str, found: "list[Caption]") -> str:
-    captions = [{"caption": c.caption, "log_prob": round(c.log_prob, 4)} for c in found]
+    if not found:
+        return ""
+    captions = [
+        {"caption": c.caption, "log_prob": round(c.log_prob, 4)}
+        | ({} if c.confidence is None else {"confidence": round(c.confidence, 4)})
+        for c in found
+    ]
     return json.dumps({"image": name, "captions": captions}, ensure_ascii=False) + "\n"
 
 

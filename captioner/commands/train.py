@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +11,15 @@ import tyro
 from captioner.commands import finish, say
 from captioner.commands.settings import changed, check_recipe, forget
 from captioner.commands.sources import check_seed, choose_device, find_data
-from captioner.config import PRESETS, TrainConfig
+from captioner.config import SIZES, TrainConfig
 from captioner.errors import InputError
+from captioner.presets import PRESETS
 
 DEFAULT_PRESET = "lstm"
 """For photos. Without --data the scenes are drawn, and their own preset is the default."""
 
 _NAMES = (
-    "cell layers embedding hidden decoder attention tie-weights backbone maps fit min-count "
+    "cell layers embedding hidden decoder attention tie-weights backbone maps fit size min-count "
     "max-words backbone-weights"
 )
 OF_THE_MODEL = {f"--{name}" for name in _NAMES.split()}
@@ -37,7 +38,7 @@ class TrainOptions:
     seed: int = 0
     """Same seed, same numbers."""
     split_seed: int = 0
-    """Draws the splits of a data set that names none, whatever --seed is."""
+    """Draws the splits of a data set that names none, and --train-photos, whatever --seed is."""
     resume: Path | None = None
     """Go on with an interrupted run in this folder; its settings are taken from there."""
     skip_bad: bool = False
@@ -87,7 +88,8 @@ def _train(argv: list[str]) -> int:
     else:
         check_seed(options.seed)
         device = choose_device(options.device)
-        check_recipe(options.config)
+        # These two may be 0, and have been checked already.
+        check_recipe(replace(options.config, size=SIZES[0], train_photos=1))
         if options.begin_with:
             own = [name for name in changed(options, default) if name in OF_THE_MODEL]
             if own:

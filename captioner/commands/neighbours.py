@@ -1,0 +1,65 @@
+"""`captioner neighbours`: the photos that a captioner learned from, for it to look up."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import tyro
+
+from captioner.commands import finish, say
+from captioner.commands.sources import choose_device, find_data
+from captioner.neighbours import FILE, Say
+
+
+@dataclass(frozen=True)
+class NeighboursOptions:
+    """Give a model the captions of its training photos. Of the captions of a beam it then takes the
+    one that people's captions of similar photos agree with most (consensus re-ranking).
+
+    They are kept in the model's folder, as neighbours.npz: features and captions, no photo.
+    """
+
+    model: str
+    """Folder of a model or of a run, or the name of a model that comes with the package."""
+    data: str
+    """Data set, as for train.py."""
+    split: str = "train"
+    """Which of its photos; none that the model is to be judged by."""
+    say: Annotated[Say, tyro.conf.OmitArgPrefixes] = field(default_factory=Say)
+    split_seed: int = 0
+    """Draws the splits of a data set that names none; the same as in training."""
+    skip_bad: bool = False
+    """Leave out photos and captions that cannot be used, rather than refuse the data set."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Keep them; exit codes as of `captioner.commands.finish`."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    finish(lambda: _keep(tyro.cli(NeighboursOptions, args=argv, prog="captioner neighbours")))
+
+
+def _keep(options: NeighboursOptions) -> int:
+    from captioner.datasets import read_dataset
+    from captioner.folders import find_model
+    from captioner.remembering import remember
+
+    device = choose_device(options.device)
+    dataset = read_dataset(
+        find_data(options.data), seed=options.split_seed, skip_bad=options.skip_bad
+    )
+    found = remember(
+        options.model,
+        dataset,
+        options.split,
+        say=options.say,
+        skip_bad=options.skip_bad,
+        device=device,
+    )
+    say(
+        f"{len(found.counts):,} photos and {len(found.lengths):,} captions in "
+        f"{find_model(options.model) / FILE}"
+    )
+    return 0
