@@ -3,6 +3,7 @@
 python -m captioner.release runs/flickr8k-lstm captioner/models/flickr8k results/scores.json
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,31 @@ def release(model: Path, output: Path, scores: Path, note: Path | None = None) -
         scores: Record that evaluate.py wrote of it.
         note: Text to stand on the card: where the data come from, what the model cannot do.
     """
+    from captioner.backbones import fingerprint
     from captioner.card import write_card
-    from captioner.checkpoint import read_model, save_model
-    from captioner.config import ModelConfig
+    from captioner.checkpoint import save_model
     from captioner.files import read_json
     from captioner.folders import find_model
+    from captioner.model import Captioner
 
     folder = find_model(model)
-    saved = read_model(folder, ModelConfig)
+    captioner = Captioner.from_pretrained(folder)
     notes: dict[str, Any] = read_json(folder / "metrics.json", "the scores of a model")
     record = read_json(scores, "the record of an evaluation")
     notes["metrics"][record["split"]] = {**record["metrics"], "photos": record["photos"]}
-    card = write_card(saved.config, notes)
-    if note:
-        card = f"{card}\n{note.read_text(encoding='utf-8')}"
     halved = {
         name: value.half() if value.is_floating_point() else value
-        for name, value in saved.tensors.items()
+        for name, value in captioner.saved_tensors().items()
     }
-    save_model(output, saved.config, saved.vocabulary, halved, notes, card)
+    captioner.load_state_dict(halved, strict=False)
+    # What is in the folder of the CNN was halved, too; what comes in a package was not.
+    sha256 = fingerprint(captioner.encoder.backbone)
+    encoder = replace(captioner.config.encoder, weights_sha256=sha256)
+    config = replace(captioner.config, encoder=encoder)
+    card = write_card(config, notes)
+    if note:
+        card = f"{card}\n{note.read_text(encoding='utf-8')}"
+    save_model(output, config, captioner.vocabulary, halved, notes, card)
     return 0
 
 

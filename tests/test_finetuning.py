@@ -20,6 +20,7 @@ from captioner.finetuning import FineTuned, Photos, names_of_last
 from captioner.images import open_photo, photo_array
 from captioner.material import Run
 from captioner.model import Captioner
+from captioner.release import release
 from captioner.runs import begin, train_captioner
 from captioner.training import make_optimiser
 
@@ -155,6 +156,27 @@ def test_a_tuned_model_is_saved_whole_and_captions_as_it_was_judged(
 
     scorer = CiderD([[c.lower().rstrip(".") for c in photo.captions] for photo in val])
     assert scorer.score(captions).mean() == pytest.approx(record["cider_d"], abs=1e-6)
+
+
+def test_the_copy_that_is_given_to_others_is_whole(
+    tuned: Path, coloured: Path, tmp_path: Path
+) -> None:
+    scores = tmp_path / "scores.json"
+    scores.write_text(json.dumps({"split": "test", "metrics": {"cider_d": 1.0}, "photos": 8}))
+    release(tuned, tmp_path / "copy", scores)
+    one, other = Captioner.from_pretrained(tuned), Captioner.from_pretrained(tmp_path / "copy")
+    whole, halved = one.saved_tensors(), other.saved_tensors()
+    assert whole.keys() == halved.keys()
+    for name, value in whole.items():
+        expected = value.half().float() if value.is_floating_point() else value
+        assert torch.equal(halved[name], expected), name
+    sizes = [
+        (folder / "model.safetensors").stat().st_size
+        for folder in (tuned / "best", tmp_path / "copy")
+    ]
+    assert sizes[1] < 0.6 * sizes[0]
+    files = [photo.file for photo in read_dataset(coloured).split("val")]
+    assert one(files) == other(files)
 
 
 class KilledError(Exception):

@@ -17,7 +17,8 @@ def check_recipe(config: Recipe) -> None:
     Raises:
         InputError: naming the option.
     """
-    own = [item.name for item in fields(Refinements)]  # which refuse by themselves
+    own = ["size", "train_photos", *(item.name for item in fields(Refinements))]
+    # Those refuse by themselves.
     not_below = ("weight_decay", "attention_penalty")
     free = ("dropout", "warmup", "checkpoint_minutes", *not_below, *own)
     for item in fields(config):

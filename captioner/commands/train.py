@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import tyro
 from captioner.commands import finish, say
 from captioner.commands.settings import changed, check_recipe, forget
 from captioner.commands.sources import check_seed, choose_device, find_data
-from captioner.config import SIZES, TrainConfig
+from captioner.config import TrainConfig
 from captioner.errors import InputError
 from captioner.presets import PRESETS
 
@@ -88,8 +88,7 @@ def _train(argv: list[str]) -> int:
     else:
         check_seed(options.seed)
         device = choose_device(options.device)
-        # These two may be 0, and have been checked already.
-        check_recipe(replace(options.config, size=SIZES[0], train_photos=1))
+        check_recipe(options.config)
         if options.begin_with:
             own = [name for name in changed(options, default) if name in OF_THE_MODEL]
             if own:
