@@ -109,6 +109,10 @@ def count_channels(network: Any, config: EncoderConfig) -> tuple[int, int]:
     numbers, kept = COLUMNS[config.maps]
     if numbers and not hasattr(network, "forward_intermediates"):
         raise InputError(f"{config.backbone} gives its last map alone; use --maps last")
+    if not numbers:
+        # Some networks go on behind their last map, by convolutions that see one place alone.
+        whole = getattr(network, "head_hidden_size", network.num_features)
+        return whole, whole
     finer = [network.feature_info[number]["num_chs"] for number in numbers]
     return network.num_features, network.num_features + len(kept) * sum(finer)
 

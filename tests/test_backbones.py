@@ -16,7 +16,7 @@ from captioner.backbones import (
     restore_backbone,
 )
 from captioner.config import EncoderConfig, Maps
-from captioner.encoder import Encoder, evenly
+from captioner.encoder import Encoder, evenly, places_of
 from captioner.errors import InputError
 from conftest import BACKBONE
 
@@ -186,6 +186,17 @@ def test_a_place_has_mean_and_maximum_of_the_middle_map_within_it(weights: Path)
         cell = middle[:, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2].flatten(2)
         torch.testing.assert_close(mean[:, place], cell.mean(dim=2))
         torch.testing.assert_close(top[:, place], cell.amax(dim=2))
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenetv3_small_050", "ghostnet_050", "test_resnet", "test_vit"]
+)
+def test_the_channels_of_the_last_map_are_counted_as_they_come(name: str) -> None:
+    network = timm.create_model(name, num_classes=0, global_pool="").eval()
+    size = network.pretrained_cfg["input_size"][-1]
+    with torch.inference_mode():
+        seen = places_of(network, network(torch.zeros(1, 3, size, size))).shape[2]
+    assert count_channels(network, EncoderConfig(backbone=name)) == (seen, seen)
 
 
 @pytest.mark.parametrize(("fine", "coarse"), [(17, 9), (33, 9), (65, 9), (30, 8), (35, 8), (7, 7)])
