@@ -23,6 +23,7 @@ from captioner.model import Captioner
 from captioner.release import release
 from captioner.runs import begin, train_captioner
 from captioner.training import make_optimiser
+from conftest import TINY
 
 
 def lite() -> Any:
@@ -98,7 +99,7 @@ def test_a_step_changes_the_last_stages_and_nothing_else(
         settled.vocabulary,
         together=True,
     )
-    config = replace(training_config(), learning_rate=0.01)
+    config = replace(TINY, weight_decay=0.0, learning_rate=0.01)
     optimiser = make_optimiser(config, learner.trained, {"cnn.": 0.1})
     for group in optimiser.param_groups:
         group["lr"] *= group["pace"]
@@ -117,12 +118,6 @@ def test_a_step_changes_the_last_stages_and_nothing_else(
     cnn = max((after[mark + n] - before[mark + n]).abs().max() for n in settled.encoder.tuned)
     embed = (after["decoder.embed.weight"] - before["decoder.embed.weight"]).abs().max()
     assert 0.5 < 10 * cnn / embed < 2
-
-
-def training_config() -> Any:
-    from tests.conftest import TINY
-
-    return replace(TINY, weight_decay=0.0)
 
 
 @pytest.fixture
