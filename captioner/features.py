@@ -70,7 +70,9 @@ class FeatureCache:
         self.file = self.folder / f"{root.resolve().name}-{place.hexdigest()[:16]}.npy"
         for file in self.files:
             status = file.stat() if file.exists() else None
-            known = (str(file), status.st_size, status.st_mtime_ns) if status else (str(file),)
+            # As seen from the folder, by whatever path a command was given that.
+            name = str(file.relative_to(root) if file.is_relative_to(root) else file.resolve())
+            known = (name, status.st_size, status.st_mtime_ns) if status else (name,)
             identity.update(json.dumps(known).encode())
         self.fingerprint = identity.hexdigest()
 

@@ -200,3 +200,17 @@ def test_places_are_cached_beside_the_pooled_maps(
     with torch.inference_mode():
         direct = encoder.project(torch.from_numpy(places[3, 1]).float()).numpy()
     np.testing.assert_allclose(features[3, 1], direct, rtol=1e-3, atol=1e-3)
+
+
+def test_a_folder_given_by_another_path_is_the_same_folder(
+    encoder: Encoder, files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = files[0].parent
+    link = tmp_path / "link"
+    link.symlink_to(root, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    caches = [
+        FeatureCache(place, [place / file.name for file in files], encoder, folder=tmp_path)
+        for place in (root, link, Path("link"))
+    ]
+    assert len({(cache.file, cache.fingerprint) for cache in caches}) == 1
