@@ -4,12 +4,13 @@
 # make notebooks run the notebooks at their real size and keep what they show (minutes)
 # make bench     every step beside the usual way of doing it (most of an hour, on an idle machine)
 # make results   write the tables of the README anew from results/
+# make experiments  train and score what results/catalogue.py lists and has no record yet (days)
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := runs/demo
 SCENES := data/scenes
 
-.PHONY: demo test check notebooks bench results clean
+.PHONY: demo test check notebooks bench results experiments clean
 
 demo: .venv/installed
 	rm -rf $(DEMO)
@@ -37,6 +38,10 @@ bench: .venv/tested
 	$(BIN)/python -m benchmarks
 
 results: .venv/tested
+	$(BIN)/python results/tables.py
+
+experiments: .venv/tested
+	$(BIN)/python results/experiments.py --data data/flickr8k
 	$(BIN)/python results/tables.py
 
 .venv/bin/python:

@@ -7,7 +7,6 @@ python results/tables.py --check    exit code 1 if they say anything but the rec
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import tyro
 
@@ -15,15 +14,16 @@ from captioner.commands import finish
 from captioner.errors import InputError
 from captioner.files import read_json, write_text
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # benchmarks are not installed
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # neither folder is installed
 from benchmarks.records import FOLDER
 from benchmarks.table import speed_table
+from results.gains import experiments_section
+from results.markdown import Record, lines_of, machine, short
 
 RESULTS = Path(__file__).resolve().parent
 README = RESULTS.parent / "README.md"
 BLOCK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
-
-Record = dict[str, Any]
+SECTION = re.compile(r"(<!-- experiments -->\n).*?(<!-- end of experiments -->)", re.DOTALL)
 
 
 def read_records(folder: Path) -> dict[str, Record]:
@@ -134,15 +134,6 @@ def write_table(heads: tuple[str, ...], records: dict[str, Record]) -> str:
     return lines_of(heads, [tuple(describe(*item)) for item in records.items()], [note])
 
 
-def short(commit: str | None) -> str:
-    """A commit as people write it, `+` where the code had been changed since.
-
-    >>> short("b4c821b9a4b672de81c5028a7ef93fa838070d3c+"), short(None)
-    ('b4c821b+', 'none')
-    """
-    return "none" if commit is None else commit[:7] + "+" * commit.endswith("+")
-
-
 def language_table(folder: Path) -> str:
     """Perplexity of language models, from the records `DATA-perplexity.json`."""
     heads = ("data", "model", "test perplexity", "validation perplexity", "training")
@@ -181,20 +172,6 @@ def help_table(folder: Path) -> str:
     return lines_of(heads, rows, notes)
 
 
-def machine(record: Record) -> str:
-    """Where it was measured."""
-    hardware = record["hardware"]
-    return f"Machine: {hardware['processor']}, {hardware['cores']} cores."
-
-
-def lines_of(heads: tuple[str, ...], rows: list[tuple[str, ...]], notes: list[str]) -> str:
-    """A table in Markdown and notes below it."""
-    if not rows:
-        return "No records yet.\n"
-    lines = ["| " + " | ".join(row) + " |" for row in (heads, ("---",) * len(heads), *rows)]
-    return "\n".join([*lines, "", *dict.fromkeys(notes)]) + "\n"
-
-
 def make_tables(folder: Path) -> dict[str, str]:
     """All tables by the name that their place in the README has."""
     records = read_records(folder)
@@ -224,6 +201,24 @@ def fill(text: str, tables: dict[str, str]) -> str:
     return BLOCK.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n{match[3]}", text)
 
 
+def fill_section(text: str, section: str) -> str:
+    """The README with its section on experiments filled in; empty while there is no record.
+
+    Raises:
+        InputError: if it has no place.
+
+    >>> fill_section("<!-- experiments -->\\nold\\n<!-- end of experiments -->", "")
+    '<!-- experiments -->\\n<!-- end of experiments -->'
+    """
+    if section and not SECTION.search(text):
+        raise InputError(
+            "there are records of experiments, but the README has no place for them; put "
+            "<!-- experiments --> and <!-- end of experiments --> there"
+        )
+    filled = f"\n{section}\n" if section else ""
+    return SECTION.sub(lambda match: f"{match[1]}{filled}{match[2]}", text)
+
+
 def write_tables(results: Path = RESULTS, readme: Path = README, check: bool = False) -> int:
     """Fill the tables of results in.
 
@@ -234,6 +229,7 @@ def write_tables(results: Path = RESULTS, readme: Path = README, check: bool = F
     """
     before = readme.read_text(encoding="utf-8")
     after = fill(before, make_tables(results))
+    after = fill_section(after, experiments_section(results / "experiments"))
     if check and after != before:
         print(f"{readme.name} is out of date; run: python results/tables.py")
         return 1

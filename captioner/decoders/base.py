@@ -13,7 +13,7 @@ from captioner.cells import State, first_state, from_torch, make_cell, to_torch
 from captioner.config import DecoderConfig
 from captioner.decoders.running import Memory
 from captioner.kernels import STEPS, SharedLinear, dropout
-from captioner.kernels.loss import smoothed_loss
+from captioner.kernels.loss import linear_softmax_loss
 
 
 class Hidden(NamedTuple):
@@ -112,7 +112,7 @@ class Decoder(nn.Module):
         bias: Tensor = self.score.bias
         if unsaid:
             bias = bias.index_fill(0, torch.tensor(unsaid, device=bias.device), float("-inf"))
-        loss, plain = smoothed_loss(
+        loss, plain = linear_softmax_loss(
             h, weight, bias, targets.data, num_captions, smoothing, importance
         )
         return plain + (loss - loss.detach()) if smoothing else loss

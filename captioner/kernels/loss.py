@@ -17,11 +17,12 @@ def linear_softmax_loss(
     divisor: int = 1,
     smoothing: float = 0.0,
     importance: Float[Tensor, " M"] | None = None,
-) -> Float[Tensor, ""]:
-    """Negative log-likelihood of the targets, summed over M words and divided.
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Negative log-likelihood of smoothed targets, summed over M words and divided.
 
         scores = weight h + bias
-        loss   = 1/divisor  sum_m  log sum_v exp scores[v, m]  -  scores[targets[m], m]
+        target = (1 - s) one-hot + s / V
+        loss   = 1/divisor  sum_m  log sum_v exp scores[v, m]  -  sum_v target[v, m] scores[v, m]
 
     Its gradient, softmax - one-hot, is computed with it, in the place of the scores; it is what
     `cross_entropy` of a linear layer says, without keeping scores, log-softmax and their
@@ -33,34 +34,19 @@ def linear_softmax_loss(
         bias: Likewise.
         targets: The words that truly come next.
         divisor: Of the sum, such as the number of captions.
-        smoothing: Share s of the target spread evenly over all words; see `smoothed_loss`.
+        smoothing: Share s of the target spread evenly over all words (Szegedy et al. 2016,
+            arXiv:1512.00567, section 7).
         importance: Weight of each word in the sum, of any sign; 1 by default.
+
+    Returns:
+        The loss, and the plain one (s = 0) that comes with it, without a gradient.
 
     Example: of four equally likely words one is right, twice.
 
         >>> zeros = torch.zeros
-        >>> loss = linear_softmax_loss(zeros(2, 3), zeros(4, 3), zeros(4), torch.tensor([1, 2]))
+        >>> loss, _ = linear_softmax_loss(zeros(2, 3), zeros(4, 3), zeros(4), torch.tensor([1, 2]))
         >>> round(loss.item(), 4)  # 2 ln 4
         2.7726
-    """
-    return smoothed_loss(h, weight, bias, targets, divisor, smoothing, importance)[0]
-
-
-def smoothed_loss(
-    h: Float[Tensor, "M H"],
-    weight: Float[Tensor, "V H"],
-    bias: Float[Tensor, " V"],
-    targets: Int[Tensor, " M"],
-    divisor: int,
-    smoothing: float,
-    importance: Float[Tensor, " M"] | None = None,
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """The loss with smoothed targets, and the plain one that comes with it, without a gradient.
-
-        target   = (1 - s) one-hot + s / V
-        smoothed = 1/divisor  sum_m  log sum_v exp scores[v, m]  -  sum_v target[v, m] scores[v, m]
-
-    Szegedy et al. 2016 (arXiv:1512.00567, section 7). Arguments as of `linear_softmax_loss`.
     """
     return _LinearSoftmaxLoss.apply(h, weight, bias, targets, divisor, smoothing, importance)
 
