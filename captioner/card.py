@@ -14,11 +14,13 @@ def write_card(config: ModelConfig, notes: dict[str, Any]) -> str:
         notes: Its metrics.json: `metrics` by split, and `training`.
     """
     encoder, decoder, training = config.encoder, config.decoder, notes["training"]
+    learned = "its last stages trained on" if encoder.tuned else "frozen"
+    looks = "" if decoder.kind == "pooled" else f" ({decoder.kind})"
     return f"""# A {decoder.cell.upper()} captioner, trained on {training["data"]}
 
-`{encoder.backbone}` (frozen, ImageNet weights, {encoder.preprocessing.size} x \
+`{encoder.backbone}` ({learned}, ImageNet weights, {encoder.preprocessing.size} x \
 {encoder.preprocessing.size} pixels, {encoder.preprocessing.fit}) gives {encoder.features} features;
-a {decoder.layers}-layer {decoder.cell} of {decoder.hidden} units writes the caption.
+a {decoder.layers}-layer {decoder.cell} of {decoder.hidden} units{looks} writes the caption.
 
     captioner caption photo.jpg --model PATH_OF_THIS_FOLDER
 
@@ -68,6 +70,13 @@ It knows what its text says and how, and nothing of what is true.
 {_made_by(training)}"""
 
 
+def _commands(training: dict[str, Any]) -> str:
+    """What made it, and before that the model that it began with."""
+    before = training.get("began_with")
+    earlier = f"{_commands(before)}\n" if before else ""
+    return f"{earlier}    {training.get('command', 'unknown')}"
+
+
 def _scores(metrics: dict[str, Any], counted: str) -> str:
     scores = "\n".join(
         f"| {split} | {name} | {value:.4f} | {values[counted]} |"
@@ -85,7 +94,7 @@ def _scores(metrics: dict[str, Any], counted: str) -> str:
 def _made_by(training: dict[str, Any]) -> str:
     return f"""## Made by
 
-    {training["command"]}
+{_commands(training)}
 
 commit {training["commit"]}, seed {training["seed"]}, {training["date"]}; settings:
 

@@ -43,6 +43,8 @@ class EncoderConfig:
     """Where its weights come from; set by the program. model: saved in the model's own folder."""
     weights_sha256: str = ""
     """Fingerprint of the weights; set by the program."""
+    tuned: bool = False
+    """Whether training has changed some of them; set by the program."""
     maps: Maps = "last"
     """last: what the CNN's last map tells of a place. early+last: also the colours and textures
     that two of its first maps find there, which the last one has mostly forgotten. middle+last:

@@ -144,7 +144,8 @@ def changed_settings(search: SearchConfig) -> dict[str, Any]:
 def trained_how(model: Path) -> dict[str, Any]:
     """How the model in this folder came about, as its metrics.json tells."""
     training = read_json(model / "metrics.json", "the metrics of a model").get("training", {})
-    record = {key: training.get(key) for key in ("commit", "command", "seed", "photos", "captions")}
+    kept = ("commit", "command", "seed", "photos", "captions", "began_with")
+    record = {key: training.get(key) for key in kept}
     seconds = training.get("seconds")
     record |= {
         "cell": training.get("settings", {}).get("cell"),

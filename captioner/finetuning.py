@@ -121,7 +121,8 @@ class FineTuned:
     def seal(self) -> None:
         """Note the CNN's weights in the configuration, before the captioner is saved."""
         config = self.captioner.config
-        encoder = replace(config.encoder, weights_sha256=fingerprint(self.backbone))
+        sha256 = fingerprint(self.backbone)
+        encoder = replace(config.encoder, weights_sha256=sha256, tuned=True)
         if encoder.weights != "package":
             encoder = replace(encoder, weights="model")
         self.captioner.config = replace(config, encoder=encoder)

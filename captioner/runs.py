@@ -14,9 +14,10 @@ from captioner.corruption import Corrupted
 from captioner.data import CaptionData
 from captioner.datasets import read_dataset, write_split
 from captioner.errors import InputError
+from captioner.evaluation import trained_how
 from captioner.files import read_json, write_json
 from captioner.finetuning import FineTuned
-from captioner.folders import parse
+from captioner.folders import find_model, parse
 from captioner.logbook import Logbook
 from captioner.material import Run, check_settings, gather
 from captioner.plotting import CAPTIONER
@@ -87,6 +88,8 @@ def train_captioner(folder: Path, run: Run) -> RunState:
         "words": len(captioner.vocabulary),
         "settings": asdict(config),
     }
+    if run.begin_with:
+        about["began_with"] = trained_how(find_model(run.begin_with))
 
     def keep_best(learner: Any, record: dict[str, Any]) -> None:
         if isinstance(learner, FineTuned):

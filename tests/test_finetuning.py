@@ -142,7 +142,12 @@ def test_a_tuned_model_is_saved_whole_and_captions_as_it_was_judged(
     one, other = (c.encoder.backbone.state_dict() for c in (captioner, before))  # type: ignore[union-attr]
     changed = {name for name in one if not torch.equal(one[name], other[name])}
     assert changed == names_of_last(before.encoder.backbone, 2)  # type: ignore[arg-type]
-    record = json.loads((tuned / "best" / "metrics.json").read_text())["metrics"]["val"]
+    notes = json.loads((tuned / "best" / "metrics.json").read_text())
+    record, before_it = notes["metrics"]["val"], notes["training"]["began_with"]
+    assert before_it["commit"]
+    card = (tuned / "best" / "README.md").read_text()
+    assert "its last stages trained on" in card
+    assert card.count(before_it["command"]) >= 1
     log = [json.loads(line) for line in (tuned / "log.jsonl").read_text().splitlines()]
     assert record["cider_d"] == max(line.get("val_cider_d", 0) for line in log)
     val = read_dataset(coloured).split("val")
