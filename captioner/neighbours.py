@@ -43,9 +43,9 @@ class Say:
 
     photos: int = 60
     """Most similar photos that are asked (K)."""
-    sharpness: float = 20.0
+    sharpness: float = 10.0
     """How much more the more similar of them count: the weights are softmax(sharpness cosine)."""
-    weight: float = 0.1
+    weight: float = 0.2
     """Of the captioner's own opinion, the mean log-probability of a word in nats."""
     made_from: str = ""
     """SHA-256 of the weights (model.safetensors) of the captioner whose features these are."""
@@ -118,12 +118,10 @@ class Neighbours:
     def nearest(
         self, features: Float[np.ndarray, "N D"]
     ) -> tuple[Int[np.ndarray, "N K"], Float[np.ndarray, "N K"]]:
-        """The most similar photos of each of N, and how much each counts."""
+        """The most similar photos of each of N, and the cosines."""
         alike = directions(features) @ self._directions  # (N, P)
         near = np.argpartition(-alike, self.photos - 1, axis=1)[:, : self.photos]
-        alike = np.take_along_axis(alike, near, axis=1)
-        weights = np.exp(self.say.sharpness * (alike - alike.max(axis=1, keepdims=True)))
-        return near, weights / weights.sum(axis=1, keepdims=True)
+        return near, np.take_along_axis(alike, near, axis=1)
 
     def agreement(
         self, features: Float[np.ndarray, "N D"], captions: Int[np.ndarray, "N B T"]
@@ -134,14 +132,20 @@ class Neighbours:
             features: Pooled, of N photos.
             captions: B of each, as indices; what follows END is ignored.
         """
+        near, alike = self.nearest(features)
+        shares = attention(alike, self.say.sharpness)
+        return np.einsum("nbk,nk->nb", self.compare(captions, near), shares)
+
+    def compare(
+        self, captions: Int[np.ndarray, "N B T"], near: Int[np.ndarray, "N K"]
+    ) -> Float[np.ndarray, "N B K"]:
+        """CIDEr-D of each of a photo's captions with what people wrote about each neighbour."""
         from captioner.metrics.reward import clip_and_punish
 
         N, B, T = captions.shape
-        near, weights = self.nearest(features)  # (N, K)
         K = near.shape[1]
         ended = captions == END
         lengths = np.where(ended.any(axis=2), ended.argmax(axis=2), T)
-        # Each caption of a photo is held against each neighbour of it: (N, B, K).
         begins = np.arange(N * B) * T
         scores = self._consensus.compare(
             captions.ravel(),
@@ -150,7 +154,7 @@ class Neighbours:
             near[:, None].repeat(B, axis=1).ravel(),
             clip_and_punish,
         )
-        return np.einsum("nbk,nk->nb", scores.reshape(N, B, K), weights)
+        return scores.reshape(N, B, K)
 
     def save(self, folder: Path) -> None:
         """Write them into a model's folder.
@@ -167,6 +171,12 @@ class Neighbours:
                 counts=self.counts,
                 say=np.frombuffer(json.dumps(asdict(self.say)).encode(), dtype=np.uint8),
             )
+
+
+def attention(alike: Float[np.ndarray, "N K"], sharpness: float) -> Float[np.ndarray, "N K"]:
+    """How much each neighbour counts: softmax(sharpness cosine)."""
+    weights = np.exp(sharpness * (alike - alike.max(axis=1, keepdims=True)))
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def in_bytes(features: Float[np.ndarray, "P D"]) -> Int[np.ndarray, "P D"]:

@@ -33,6 +33,11 @@ class Caption:
     agreement: float = 0.0
     """How much what people wrote about similar photos agrees, from 0 to 10; 0 if nobody asked."""
 
+    @property
+    def log_prob_per_word(self) -> float:
+        """The mean, END counted as a word."""
+        return self.log_prob / (len(self.caption.split()) + 1)
+
 
 class PhotoCaptioner(ABC):
     """Photos -> CNN -> maps -> features -> search over the decoder's steps -> captions."""
@@ -139,8 +144,7 @@ class PhotoCaptioner(ABC):
         weight = self.neighbours.say.weight
 
         def value(caption: Caption) -> float:
-            words = len(caption.caption.split()) + 1  # and END
-            return caption.agreement + weight * caption.log_prob / words
+            return caption.agreement + weight * caption.log_prob_per_word
 
         known = (
             # A place of the beam that stayed empty is behind all captions.

@@ -248,7 +248,7 @@ class Runner:
                 shutil.rmtree(copy, ignore_errors=True)
                 shutil.copytree(trained / "best", copy)
                 place = ["--model", str(copy), "--data", str(self.data)]
-                call([*CAPTIONER, "neighbours", *place], log)
+                call([*CAPTIONER, "neighbours", *place, "--choose-on", "val"], log)
         return copy
 
     def _log(self, name: str, seed: int) -> Path:

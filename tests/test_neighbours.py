@@ -14,7 +14,7 @@ from captioner.errors import InputError
 from captioner.exporting import export_model
 from captioner.metrics import CiderD
 from captioner.model import Captioner
-from captioner.neighbours import FILE, Neighbours, Say, read_neighbours
+from captioner.neighbours import FILE, Neighbours, Say, attention, read_neighbours
 from captioner.remembering import remember
 from captioner.runtime import OnnxCaptioner
 from captioner.vocabulary import END, PAD
@@ -44,8 +44,10 @@ def padded(*captions: str) -> np.ndarray:
 
 
 def test_the_nearest_are_those_of_the_same_direction() -> None:
-    near, weights = made(Say(photos=2, sharpness=3.0)).nearest(np.array([[5.0, 0.0], [0.1, 3.0]]))
+    near, alike = made(Say(photos=2)).nearest(np.array([[5.0, 0.0], [0.1, 3.0]]))
     assert [set(row) for row in near.tolist()] == [{0, 2}, {1, 2}]
+    assert sorted(alike[0]) == pytest.approx([0.5**0.5, 1])
+    weights = attention(alike, 3.0)
     first = dict(zip(near[0].tolist(), weights[0].tolist(), strict=True))
     assert first[0] / first[2] == pytest.approx(np.exp(3 * (1 - 0.5**0.5)), rel=1e-3)
     assert weights.sum(axis=1) == pytest.approx([1, 1])
@@ -60,7 +62,8 @@ def test_agreement_is_the_weighted_cider_d_with_the_captions_of_each() -> None:
     unknown = [[text.replace("the", "UNK") for text in photo] for photo in CAPTIONS]
     scorer = CiderD(unknown)
     each = np.stack([scorer.score(captions, [p, p]) for p in range(3)])  # (P, B)
-    near, weights = made(say).nearest(features)
+    near, alike = made(say).nearest(features)
+    weights = attention(alike, 2.0)
     for n in range(2):
         expected = sum(w * each[p] for p, w in zip(near[n], weights[n], strict=True))
         assert found[n] == pytest.approx(expected if n == 0 else expected[::-1], rel=1e-6)
@@ -128,13 +131,34 @@ def test_the_captions_of_a_beam_are_sorted_by_agreement_and_own_opinion(
         assert not isinstance(other, InputError)
         assert {(c.caption, c.log_prob) for c in one} == {(c.caption, c.log_prob) for c in other}
         assert all(c.agreement == 0 for c in one)
-        values = [c.agreement + 0.1 * c.log_prob / (len(c.caption.split()) + 1) for c in other]
+        values = [c.agreement + 0.2 * c.log_prob / (len(c.caption.split()) + 1) for c in other]
         assert values == sorted(values, reverse=True)
     # One caption is enough to ask for: the beams are there all the same.
     best = captioner(files, beam_size=4)
     assert best == [found[0].caption for found in asked]  # type: ignore[union-attr]
     sampled = list(captioner.stream(files[:1], SearchConfig(sample=True, num_captions=2)))
     assert sampled[0][0].agreement == 0  # type: ignore[index]
+
+
+def test_settings_are_chosen_by_the_scores_of_the_captions_that_they_choose(
+    model: Path, coloured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = read_dataset(coloured)
+    settings = [(3.0, 0.0), (3.0, 50.0), (40.0, 0.0), (40.0, 50.0)]
+    monkeypatch.setattr("captioner.remembering.SHARPNESS", (3.0, 40.0))
+    monkeypatch.setattr("captioner.remembering.WEIGHTS", (0.0, 50.0))
+    monkeypatch.setattr("captioner.remembering.BEAMS", 4)
+    chosen = remember(model, dataset, say=Say(photos=5), choose_on="val").say
+    val = dataset.split("val")
+    scores = {}
+    for sharpness, weight in settings:
+        remember(model, dataset, say=Say(photos=5, sharpness=sharpness, weight=weight))
+        captions = Captioner.from_pretrained(model)([photo.file for photo in val], beam_size=4)
+        true = CiderD([[c.lower().rstrip(".") for c in photo.captions] for photo in val])
+        scores[sharpness, weight] = true.score(captions).mean()
+    assert scores[chosen.sharpness, chosen.weight] == pytest.approx(max(scores.values()))
+    with pytest.raises(InputError, match="other photos"):
+        remember(model, dataset, say=Say(), choose_on="train")
 
 
 def test_an_export_asks_the_same_neighbours(model: Path, coloured: Path, tmp_path: Path) -> None:

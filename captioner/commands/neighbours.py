@@ -26,6 +26,8 @@ class NeighboursOptions:
     """Data set, as for train.py."""
     split: str = "train"
     """Which of its photos; none that the model is to be judged by."""
+    choose_on: str | None = None
+    """Split, such as val, by whose scores sharpness and weight are chosen."""
     say: Annotated[Say, tyro.conf.OmitArgPrefixes] = field(default_factory=Say)
     split_seed: int = 0
     """Draws the splits of a data set that names none; the same as in training."""
@@ -55,11 +57,13 @@ def _keep(options: NeighboursOptions) -> int:
         dataset,
         options.split,
         say=options.say,
+        choose_on=options.choose_on,
         skip_bad=options.skip_bad,
         device=device,
     )
     say(
         f"{len(found.counts):,} photos and {len(found.lengths):,} captions in "
-        f"{find_model(options.model) / FILE}"
+        f"{find_model(options.model) / FILE}; sharpness {found.say.sharpness:g}, "
+        f"weight {found.say.weight:g}"
     )
     return 0
