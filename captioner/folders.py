@@ -152,6 +152,8 @@ def parse(kind: Any, value: Any, file: Path) -> Any:
         return kind(**known)
     except TypeError as error:
         raise InputError(f"{file}: not whole ({error}); fetch or make it again") from None
+    except ValueError as error:
+        raise InputError(f"{file}: cannot be used ({error}); mend it or make it again") from None
 
 
 def _field(hint: Any, value: Any, name: str, file: Path) -> Any:

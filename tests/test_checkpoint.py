@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from captioner.checkpoint import read_model, save_model
-from captioner.config import ModelConfig
+from captioner.config import ModelConfig, SearchConfig
 from captioner.errors import InputError
 from captioner.folders import find_model, parse
 from captioner.model import Captioner
@@ -116,6 +116,11 @@ def test_a_setting_that_did_not_exist_yet_takes_its_default(folder: Path) -> Non
 def test_settings_survive_json() -> None:
     config = ModelConfig()
     assert parse(ModelConfig, json.loads(json.dumps(asdict(config))), Path("x")) == config
+
+
+def test_settings_that_make_no_sense_are_told_with_their_file() -> None:
+    with pytest.raises(InputError, match=r"run\.json: cannot be used \(beam_size 0"):
+        parse(SearchConfig, {"beam_size": 0}, Path("run.json"))
 
 
 def test_models_are_found_by_path_run_or_name(folder: Path, tmp_path: Path, monkeypatch) -> None:
