@@ -33,7 +33,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.ranges = True
         self.retry_after: str | None = None
         self.asked: list[tuple[str, str | None]] = []
-        self.running = self.most_running = 0
+        self.stalling = self.most_stalling = 0
         self.lock = threading.Lock()
 
     def handle_error(self, request, client_address):
@@ -48,14 +48,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         with server.lock:
             server.asked.append((self.path, self.headers.get("Range")))
-            server.running += 1
-            server.most_running = max(server.most_running, server.running)
-        try:
-            plan = server.plans.get(self.path)
-            self.answer(plan.pop(0) if plan else "whole", server.files.get(self.path))
-        finally:
-            with server.lock:
-                server.running -= 1
+        plan = server.plans.get(self.path)
+        self.answer(plan.pop(0) if plan else "whole", server.files.get(self.path))
+
+    def stall(self):
+        server = self.server
+        with server.lock:
+            server.stalling += 1
+            server.most_stalling = max(server.most_stalling, server.stalling)
+        time.sleep(0.4)
+        with server.lock:
+            server.stalling -= 1
 
     def answer(self, plan, body):
         if plan == "hang up":
@@ -66,7 +69,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         if plan == "stall":
-            time.sleep(0.4)
+            # Counted before anything is sent: whoever has its answer may well ask again before
+            # this thread comes to its end.
+            self.stall()
         if body is None or isinstance(plan, int):
             self.send_response(plan if isinstance(plan, int) else 404)
             if self.server.retry_after:
@@ -313,7 +318,7 @@ def test_one_failure_does_not_stop_the_others(server, tmp_path, capsys):
     assert sorted(item.file.name for item, _ in failures) == ["3.bin", "8.bin"]
     assert all("404" in why for _, why in failures)
     assert len(server.asked) == 12
-    assert 2 <= server.most_running <= 4
+    assert 2 <= server.most_stalling <= 4
     for number in set(range(12)) - {3, 8}:
         assert (tmp_path / f"{number}.bin").read_bytes() == BODY[: 1000 + number]
     assert "made-up files" in capsys.readouterr().err
