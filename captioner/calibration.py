@@ -181,7 +181,7 @@ def calibrate(
     best, bins = fit(signals[first], good[first], number[first])
     others = fit(signals[~first], good[~first], number[~first])[0] if not first.all() else best
     folder = find_model(model)
-    data = dataset.root.resolve().name
+    data = dataset.title
     confidence = Confidence(
         beam_size=beam_size,
         bar=bar,

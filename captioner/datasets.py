@@ -64,6 +64,8 @@ class PhotoSet:
     root: Path
     layout: str
     splits: dict[str, tuple[Photo, ...]]
+    title: str
+    """What it is called in records: the name of its folder."""
 
     def split(self, name: str) -> tuple[Photo, ...]:
         """The photos of one split; an InputError tells which splits there are."""
@@ -138,7 +140,8 @@ def read_dataset(path: str | Path, *, seed: int = 0, skip_bad: bool = False) -> 
     members: dict[str | None, list[Photo]] = {split: [] for split in SPLITS}
     for (_, photo), split in zip(checked, splits, strict=True):
         members[split].append(photo)
-    return PhotoSet(root, layout, {s: tuple(members[s]) for s in SPLITS if members[s]})
+    known = {split: tuple(members[split]) for split in SPLITS if members[split]}
+    return PhotoSet(root, layout, known, root.resolve().name)
 
 
 def divide(

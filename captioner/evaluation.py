@@ -89,7 +89,7 @@ def evaluate(
         "beam_size": search.beam_size,
         "search": changed_settings(search),
         "neighbours": captioner.asks_neighbours(search),
-        "data": dataset.root.resolve().name,
+        "data": dataset.title,
         "data_fingerprint": dataset.fingerprint(),
         "seconds": {
             "features": round(looked - began, 3),

@@ -50,6 +50,8 @@ class Run:
     """A language model whose words and cell the decoder begins with."""
     begin_with: str | None = None
     """A captioner that is trained on."""
+    more_data: tuple[str, ...] = ()
+    """Paths of data sets whose training photos are learned from, too."""
 
 
 @dataclass(frozen=True)

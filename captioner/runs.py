@@ -12,12 +12,13 @@ from captioner.card import write_card
 from captioner.checkpoint import save_model
 from captioner.corruption import Corrupted
 from captioner.data import CaptionData
-from captioner.datasets import read_dataset, write_split
+from captioner.datasets import write_split
 from captioner.errors import InputError
 from captioner.evaluation import trained_how
 from captioner.files import read_json, write_json
 from captioner.finetuning import FineTuned
 from captioner.folders import find_model, parse
+from captioner.joining import read_datasets
 from captioner.logbook import Logbook
 from captioner.material import Run, check_settings, gather
 from captioner.plotting import CAPTIONER
@@ -71,7 +72,7 @@ def train_captioner(folder: Path, run: Run) -> RunState:
     """
     config = run.config
     check_settings(config, run.begin_with, run.init_decoder)
-    dataset = read_dataset(Path(run.data), seed=run.split_seed, skip_bad=run.skip_bad)
+    dataset = read_datasets(run.data, run.more_data, seed=run.split_seed, skip_bad=run.skip_bad)
     for name in ("train", "val"):
         dataset.split(name)
     fingerprint = dataset.fingerprint()
@@ -81,7 +82,7 @@ def train_captioner(folder: Path, run: Run) -> RunState:
     captioner, captions = material.captioner, material.captions
     write_json(folder / "data.json", {"fingerprint": fingerprint})
     about = provenance(run.seed) | {
-        "data": dataset.root.resolve().name,
+        "data": dataset.title,
         "data_fingerprint": fingerprint,
         "photos": len(captions),
         "captions": sum(map(len, captions)),

@@ -75,7 +75,7 @@ def _captions(path: Path) -> Texts:
         )
         for name in ("train", "val", "test")
     }
-    return Texts(dataset.root.resolve().name, **splits, running=False)
+    return Texts(dataset.title, **splits, running=False)
 
 
 def _scenes() -> Texts:

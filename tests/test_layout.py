@@ -15,7 +15,7 @@ LAYERS = [
     "files averaging config metrics cells losses reference kernels",
     "presets vocabulary layouts download provenance scenes folders precision",
     "confidence neighbours views search coco datasets data images encoder decoders plotting card",
-    "flickr8k backbones checkpoint graphs resume logbook texts corruption",
+    "joining flickr8k backbones checkpoint graphs resume logbook texts corruption",
     "extraction",
     "features streaming language",
     "model runtime",

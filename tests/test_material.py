@@ -20,7 +20,7 @@ from captioner.runs import Run
 from captioner.vocabulary import Vocabulary
 
 PHOTOS = tuple(Photo(Path(f"{number:03d}.jpg"), ("a dog",), number) for number in range(40))
-DATASET = PhotoSet(Path("data"), "csv", {"train": PHOTOS, "val": PHOTOS[:3]})
+DATASET = PhotoSet(Path("data"), "csv", {"train": PHOTOS, "val": PHOTOS[:3]}, "data")
 
 
 def test_fewer_photos_are_among_more_of_them() -> None:

@@ -24,6 +24,8 @@ class NeighboursOptions:
     """Folder of a model or of a run, or the name of a model that comes with the package."""
     data: str
     """Data set, as for train.py."""
+    more_data: tuple[str, ...] = ()
+    """Other data sets whose training photos are kept as well."""
     split: str = "train"
     """Which of its photos; none that the model is to be judged by."""
     choose_on: str | None = None
@@ -44,13 +46,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _keep(options: NeighboursOptions) -> int:
-    from captioner.datasets import read_dataset
     from captioner.folders import find_model
+    from captioner.joining import read_datasets
     from captioner.remembering import remember
 
     device = choose_device(options.device)
-    dataset = read_dataset(
-        find_data(options.data), seed=options.split_seed, skip_bad=options.skip_bad
+    dataset = read_datasets(
+        find_data(options.data),
+        [find_data(name) for name in options.more_data],
+        seed=options.split_seed,
+        skip_bad=options.skip_bad,
     )
     found = remember(
         options.model,

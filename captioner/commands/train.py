@@ -33,6 +33,8 @@ class TrainOptions:
     data: str = "scenes"
     """Data set: COCO (official or captions_*.json), Karpathy's JSON, Flickr8k/30k, or a folder with
     captions.csv. scenes: pictures that the program draws itself."""
+    more_data: tuple[str, ...] = ()
+    """Other data sets whose training photos are learned from as well."""
     out: Path | None = None
     """Folder of the run; by default runs/DATA-PRESET-seedN."""
     seed: int = 0
@@ -99,6 +101,7 @@ def _train(argv: list[str]) -> int:
         folder = options.out or Path("runs") / f"{data.stem}-{name}-seed{options.seed}"
         run = Run(
             data=str(data.resolve()),
+            more_data=tuple(str(find_data(name).resolve()) for name in options.more_data),
             seed=options.seed,
             split_seed=options.split_seed,
             skip_bad=options.skip_bad,
