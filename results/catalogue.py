@@ -1,7 +1,8 @@
 """All experiments by name: what `results/experiments.py` trains, and what each is compared with.
 
 Adding one: its line in `EXPERIMENTS`. All learn from Flickr8k, and are chosen and scored on its
-validation photos.
+validation photos. All are smaller and shorter than the presets, so that two cores can train each of
+them with several seeds.
 """
 
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ def _going_on(group: str, preset: str, added: Mapping[str, str]) -> list[Experim
     """Training that goes on from the captioner with attention, at first with one seed."""
     return [
         Experiment(
-            group, name, (preset, *more.split()), seeds=(0,), begin_with="attention",
+            group, name, (*preset.split(), *more.split()), seeds=(0,), begin_with="attention",
             against="attention",
         )
         for name, more in added.items()
@@ -73,8 +74,12 @@ def _searches(added: Mapping[str, str], neighbours: bool = False) -> list[Experi
     ]  # fmt: skip
 
 
+SIZE = "--hidden 256 --epochs 5"
+"""Of the decoder and of its training, in all experiments but those that say otherwise."""
+PLACES = f"{SIZE} --attention 128"
+"""Of a decoder that looks at places."""
 LOOKING = ("attention", "adaptive", "att2in", "updown", "aoa")
-"""Decoders that look at places."""
+"""Decoders that do."""
 INGREDIENTS = {
     "label-smoothing": "--label-smoothing 0.1",
     "tie-weights": "--tie-weights",
@@ -85,6 +90,7 @@ INGREDIENTS = {
     "views-2": "--views 2",
     "views-4": "--views 4",
     "dropout-0.3": "--dropout 0.3",
+    "hidden-512": "--hidden 512",
 }
 FEATURES = {
     "maps-middle": "--maps middle+last",
@@ -93,40 +99,43 @@ FEATURES = {
     "lite0": "--backbone tf_efficientnet_lite0",
 }
 DATA = {  # the fewer photos, the more epochs: they have few steps each
-    "photos-100": "--train-photos 100 --epochs 40 --patience 8",
-    "photos-300": "--train-photos 300 --epochs 40 --patience 8",
-    "photos-1000": "--train-photos 1000 --epochs 20",
-    "photos-3000": "--train-photos 3000 --epochs 12",
+    "photos-100": "--train-photos 100 --epochs 30 --patience 6",
+    "photos-300": "--train-photos 300 --epochs 20 --patience 6",
+    "photos-1000": "--train-photos 1000 --epochs 12",
+    "photos-3000": "--train-photos 3000 --epochs 8",
 }
 SELF_CRITICAL = {
     "self-critical": "",
     "self-critical-greedy": "--baseline greedy",
     "self-critical-slow": "--learning-rate 2e-5",
-    "self-critical-dropout": "--dropout 0.3",
+    "self-critical-dropout": "--dropout 0.5",
     "self-critical-views": "--views 4",
 }
 
 EXPERIMENTS = (
-    Experiment("decoders", "pooled-lstm", ("lstm",)),
-    *_variants("decoders", "", "pooled-lstm", {"pooled-gru": "gru", "pooled-rnn": "rnn"}),
+    Experiment("decoders", "pooled-lstm", ("lstm", *SIZE.split())),
     *_variants(
-        "decoders", "lstm", "pooled-lstm",
-        {kind: f"--decoder {kind} --attention 256" for kind in LOOKING},
+        "decoders", "", "pooled-lstm",
+        {f"pooled-{cell}": f"{cell} {SIZE}" for cell in ("gru", "rnn")},
     ),
-    *_variants("ingredients", "gru", "pooled-gru", INGREDIENTS),
     *_variants(
-        "ingredients", "lstm --decoder attention --attention 256", "attention",
-        {"no-attention-penalty": "--attention-penalty 0"},
+        "decoders", "lstm", "pooled-lstm", {kind: f"--decoder {kind} {PLACES}" for kind in LOOKING}
     ),
-    *_variants("features", "gru", "pooled-gru", FEATURES),
-    *_variants("data", "gru", "pooled-gru", DATA),
+    *_variants("features", f"gru {SIZE}", "pooled-gru", FEATURES),
+    *_variants("ingredients", f"gru {SIZE}", "pooled-gru", INGREDIENTS),
+    Experiment(
+        "ingredients", "no-attention-penalty",
+        ("lstm", "--decoder", "attention", *PLACES.split(), "--attention-penalty", "0"),
+        seeds=(0,), against="attention",
+    ),
+    *_variants("data", f"gru {SIZE}", "pooled-gru", DATA),
     *_searches({f"beam-{beams}": f"--beam-size {beams}" for beams in (1, 3, 5, 10, 20)}),
     *_searches(
         {f"beam-{beams}-neighbours": f"--beam-size {beams}" for beams in (3, 5, 10, 20)},
         neighbours=True,
     ),
     *_searches({"no-repeat-2": "--no-repeat 2"}),
-    *_going_on("self-critical", "self-critical", SELF_CRITICAL),
-    *_going_on("fine-tuning", "fine-tune", {"fine-tune": ""}),
+    *_going_on("self-critical", "self-critical --epochs 4", SELF_CRITICAL),
+    *_going_on("fine-tuning", "fine-tune --epochs 3", {"fine-tune": ""}),
 )  # fmt: skip
 """In the order in which they are run and shown."""

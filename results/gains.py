@@ -7,17 +7,18 @@ from typing import Any
 
 from captioner.errors import InputError
 from captioner.files import read_json
-from results.catalogue import EXPERIMENTS, GROUPS, Experiment
+from results.catalogue import EXPERIMENTS, GROUPS, SIZE, Experiment
 from results.markdown import Record, lines_of, machine, short
 
-INTRODUCTION = """### Experiments
+INTRODUCTION = f"""### Experiments
 
-Each line is trained anew with several seeds, and chosen and scored on the validation photos of
+Each line is trained anew with its seeds, and chosen and scored on the validation photos of
 Flickr8k: the mean over the seeds, times 100, and in brackets the lowest and the highest. *Gain*:
 in CIDEr-D, beyond the line that it is compared with, seed by seed. *Break off*, *say a thing
-twice*: shares of the captions. [results/experiments.py](results/experiments.py) runs all of them;
-the records, which the names lead to, also have the other scores and their 95 % intervals over
-photos.
+twice*: shares of the captions. So that two cores could train all of them, they are smaller and
+shorter than the presets, `{SIZE}`, where they do not say otherwise.
+[results/experiments.py](results/experiments.py) runs all of them; the records, which the names
+lead to, also have the other scores and their 95 % intervals over photos.
 """
 ABOUT = {
     "decoders": "**Decoders**, compared with the pooled LSTM.",
@@ -107,6 +108,7 @@ def cells(
     """
     first = min(records)
     added = " ".join(experiment.evaluate if experiment.model_of else experiment.train)
+    added = added.replace(f" {SIZE}", "")  # the introduction has it
     scores = {
         metric: spread([100 * one["metrics"][metric] for one in records.values()])
         for metric in ("cider_d", "bleu_4", "rouge_l")
