@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -23,6 +23,7 @@ SIGNALS = ("log_prob_per_word", "words", "margin", "agreement")
 """What a caption is judged by; see `signals_of`."""
 
 
+@runtime_checkable
 class Said(Protocol):
     """A caption and what is known of it; see `captioner.streaming.Caption`."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from captioner.errors import InputError
 from captioner.extraction import num_threads
 from captioner.images import open_photo, photo_array
 from captioner.model import Captioner
-from captioner.views import WHOLE, draw_view, may_mirror
+from captioner.views import WHOLE, View, draw_view, may_mirror
 
 AT_ONCE = 16
 """Photos that go through the CNN together where nothing is learned from them."""
@@ -54,8 +55,7 @@ class Photos:
         def load(number: int) -> np.ndarray:
             lot = np.random.default_rng([seed, epoch, number])
             view = draw_view(lot, self.may_mirror[number])
-            photo = open_photo(self.files[number], smallest=self.preprocessing.size)
-            return photo_array(view.of(photo), self.preprocessing)
+            return _see(self.files[number], view, self.preprocessing)
 
         return np.stack(list(self.pool.map(load, photos.tolist())))
 
@@ -104,13 +104,8 @@ class FineTuned:
     def features(self, files: Sequence[Path]) -> Float[Tensor, "P ..."]:
         """The features of whole photos under the CNN as it now is."""
         self.captioner.eval()
-        preprocessing = self.captioner.preprocessing
         device = self.captioner.encoder.mean.device
-
-        def load(file: Path) -> np.ndarray:
-            photo = open_photo(file, smallest=preprocessing.size)
-            return photo_array(WHOLE.of(photo), preprocessing)
-
+        load = partial(_see, view=WHOLE, preprocessing=self.captioner.preprocessing)
         with ThreadPoolExecutor(num_threads()) as pool:
             batches = [
                 self.see(torch.from_numpy(np.stack(list(pool.map(load, part)))).to(device)).half()
@@ -127,6 +122,11 @@ class FineTuned:
             encoder = replace(encoder, weights="model")
         self.captioner.config = replace(config, encoder=encoder)
         self.captioner.encoder.config = encoder
+
+
+def _see(file: Path, view: View, preprocessing: Preprocessing) -> np.ndarray:
+    photo = open_photo(file, smallest=preprocessing.size)
+    return photo_array(view.of(photo), preprocessing)
 
 
 def names_of_last(backbone: nn.Module, stages: int) -> frozenset[str]:

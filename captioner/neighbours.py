@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Int, Integer, Real
 
 from captioner.errors import InputError
 from captioner.files import replacing
@@ -79,9 +79,9 @@ class Neighbours:
     def __init__(
         self,
         features: Real[np.ndarray, "P D"],
-        words: Int[np.ndarray, " W"],
-        lengths: Int[np.ndarray, " S"],
-        counts: Int[np.ndarray, " P"],
+        words: Integer[np.ndarray, " W"],
+        lengths: Integer[np.ndarray, " S"],
+        counts: Integer[np.ndarray, " P"],
         say: Say,
     ) -> None:
         self.features, self.words, self.lengths, self.counts = features, words, lengths, counts
