@@ -1,7 +1,7 @@
 """A confidence fitted to the captions of a split, which were scored."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +128,7 @@ def calibrate(
     dataset: PhotoSet,
     split: str = "val",
     *,
-    beam_size: int = 3,
+    beam_size: int = 0,
     limit: int | None = None,
     bar: float = BAR,
     skip_bad: bool = False,
@@ -142,7 +142,7 @@ def calibrate(
         model: Folder or name of the captioner.
         dataset: With the photos of its splits.
         split: Which one; not the one that the model learned from.
-        beam_size: Of the search that it is to hold for.
+        beam_size: Of the search that it is to hold for; 0: of the usual one.
         limit: So many photos at most, the first ones.
         bar: CIDEr-D, from 0 to 10, from which on a caption is good.
         skip_bad: Leave photos out that cannot be read.
@@ -171,7 +171,8 @@ def calibrate(
             f"{split}: {len(photos)} photos are too few to tell how often captions are good; "
             f"{FEWEST} are the fewest, and some hundreds are better"
         )
-    search = SearchConfig(beam_size=beam_size, num_captions=beam_size)
+    search = captioner.settle(SearchConfig(beam_size=beam_size))
+    search = replace(search, num_captions=search.beam_size)
     found = caption_photos(captioner, maps, search)
     number = np.array([i for i, of_photo in enumerate(found) for _ in of_photo])
     first = np.diff(number, prepend=-1) > 0
@@ -183,7 +184,7 @@ def calibrate(
     folder = find_model(model)
     data = dataset.title
     confidence = Confidence(
-        beam_size=beam_size,
+        beam_size=search.beam_size,
         bar=bar,
         best=best,
         others=others,

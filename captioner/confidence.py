@@ -81,7 +81,7 @@ class Confidence:
         """Whether captions that are looked for in this way get a confidence.
 
         Args:
-            search: The settings.
+            search: The settings, with a number of beams.
             longest: Words that the model says in a caption at most.
             neighbours: Whether the captions of similar photos are asked.
         """

@@ -3,7 +3,7 @@
 The docstring under a field is its help on the command line; defaults are the `lstm` preset's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from captioner.refinements import Refinements
@@ -105,6 +105,10 @@ class LanguageConfig:
     """Whether each line goes on where the last one ended, as in a book; captions stand alone."""
 
 
+BEAMS, CHOICE = 3, 20
+"""Beams of a search that says nothing of them, usually and where neighbours choose."""
+
+
 @dataclass(frozen=True)
 class SearchConfig:
     """How a caption is looked for, and what it must be like.
@@ -113,8 +117,9 @@ class SearchConfig:
         ValueError: if settings make no sense, alone or together.
     """
 
-    beam_size: int = 3
-    """Beams of the search; 1 is greedy. With `must`, so many for each set of its words."""
+    beam_size: int = 0
+    """Beams of the search; 1 is greedy. 0: 3, or 20 where the captions of similar photos choose
+    among them and there are no groups. With `must`, so many for each set of its words."""
     num_captions: int = 1
     """Captions per photo: at most as many as there are beams; any number of sampled ones."""
     max_words: int = 20
@@ -149,10 +154,10 @@ class SearchConfig:
     model has some (of `captioner neighbours`); the more beams the better."""
 
     def __post_init__(self) -> None:
-        for name in ("beam_size", "num_captions", "max_words", "min_words", "groups"):
+        for name in ("num_captions", "max_words", "min_words", "groups"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
-        for name in ("no_repeat", "diversity", "temperature", "top_k"):
+        for name in ("beam_size", "no_repeat", "diversity", "temperature", "top_k"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} {getattr(self, name)} must not be below 0")
         both = sorted({*self.must} & {*self.must_not})
@@ -172,6 +177,17 @@ class SearchConfig:
         for message, found in wrong.items():
             if found:
                 raise ValueError(message)
+
+    def settled(self, beams: int = BEAMS) -> "SearchConfig":
+        """The same with so many beams where it says none; with groups or `must` a few will do.
+
+        >>> SearchConfig().settled(20).beam_size, SearchConfig(groups=2).settled(20).beam_size
+        (20, 4)
+        """
+        if self.beam_size:
+            return self
+        few = -(-BEAMS // self.groups) * self.groups
+        return replace(self, beam_size=few if self.groups > 1 or self.must else beams)
 
 
 @dataclass(frozen=True)

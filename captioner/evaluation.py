@@ -86,7 +86,7 @@ def evaluate(
         "split": split,
         "photos": len(photos),
         "references": sum(len(of_photo) for of_photo in references),
-        "beam_size": search.beam_size,
+        "beam_size": captioner.settle(search).beam_size,
         "search": changed_settings(search),
         "neighbours": captioner.asks_neighbours(search),
         "data": dataset.title,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.confidence import weights_of
-from captioner.config import SearchConfig
+from captioner.config import CHOICE, SearchConfig
 from captioner.datasets import Photo, PhotoSet
 from captioner.errors import InputError
 from captioner.evaluation import BATCH, references_of
@@ -19,8 +19,6 @@ from captioner.neighbours import Neighbours, Say, attention
 from captioner.runtime import find_export
 from captioner.vocabulary import END, tokenise
 
-BEAMS = 20
-"""From whose captions the settings are learned."""
 SHARPNESS = (3.0, 5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 40.0)
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
 """The settings tried."""
@@ -78,7 +76,7 @@ def choose(
     """The sharpness and the weight that choose the best captions of photos, by CIDEr-D.
 
     Args:
-        captioner: The captions are those of `BEAMS` beams of it.
+        captioner: The captions are those of `CHOICE` beams of it.
         neighbours: Of other photos.
         photos: With their human captions.
         maps: Of these photos.
@@ -87,7 +85,7 @@ def choose(
     captioner.neighbours = captioner.confidence = None
     # For each pair of settings, the sum of the scores of the captions that it chooses.
     totals = np.zeros((len(SHARPNESS), len(WEIGHTS)))
-    search = SearchConfig(beam_size=BEAMS, num_captions=BEAMS)
+    search = SearchConfig(beam_size=CHOICE, num_captions=CHOICE)
     for first in range(0, len(maps), BATCH):
         features = captioner.features(maps[first : first + BATCH])
         found = captioner.search(features, search)

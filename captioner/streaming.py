@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from captioner.confidence import Confidence, signals_of
-from captioner.config import Preprocessing, SearchConfig
+from captioner.config import BEAMS, CHOICE, Preprocessing, SearchConfig
 from captioner.errors import InputError
 from captioner.extraction import Look, look_at
 from captioner.images import Source
@@ -89,7 +89,7 @@ class PhotoCaptioner(ABC):
             InputError: if words are asked for that the model does not know, or more words than it
                 says in a caption.
         """
-        config = config or SearchConfig()
+        config = self.settle(config or SearchConfig())
         limit = min(config.max_words, self.vocabulary.max_words)
         if config.min_words > limit:
             raise InputError(f"this model's captions have at most {limit} words")
@@ -129,6 +129,7 @@ class PhotoCaptioner(ABC):
         """Whether captions that are looked for in this way get a confidence."""
         if self.confidence is None or self.rerank:
             return False
+        config = self.settle(config)
         longest = self.vocabulary.max_words
         return self.confidence.fits(config, longest, self.asks_neighbours(config))
 
@@ -136,6 +137,10 @@ class PhotoCaptioner(ABC):
         """Whether captions that are looked for in this way are chosen by similar photos' ones."""
         wanted = config.neighbours and not config.sample and not self.rerank
         return bool(self.neighbours and wanted)
+
+    def settle(self, config: SearchConfig) -> SearchConfig:
+        """The same search with its number of beams, where it leaves that to the captioner."""
+        return config.settled(CHOICE if self.asks_neighbours(config) else BEAMS)
 
     def _consult(self, found: list[list[Caption]], pooled: np.ndarray, words: Any) -> Any:
         """The captions of each photo, the one first that its neighbours' captions agree with."""

@@ -111,7 +111,7 @@ def test_nothing_to_caption(capsys, trained: Path, tmp_path: Path, monkeypatch) 
         (["train", "--backbone", "resnet81"], "resnet81.*did you mean"),
         (["train", "--backbone-weights", "none.safetensors"], "none.safetensors.*no such file"),
         (["caption", "x.jpg", "--format", "xml"], "format"),
-        (["caption", "x.jpg", "--beam-size", "0"], "beam_size"),
+        (["caption", "x.jpg", "--beam-size", "-1"], "beam_size"),
         (["caption", "x.jpg", "--num-captions", "-1"], "num_captions"),
         (["caption", "x.jpg", "--device", "cuda:77"], "--device cuda:77.*--device cpu"),
         (["evaluate", "--split", "tset"], "no split 'tset'.*test"),

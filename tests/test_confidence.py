@@ -287,7 +287,7 @@ def test_calibrating_from_the_command_line(
         ("--split", "train"): "choose val or test",
         ("--split", "dev"): "no split 'dev'",
         ("--bar", 0): "--bar must be above 0",
-        ("--beam-size", 0): "--beam-size must be above 0",
+        ("--beam-size", -1): "--beam-size must not be below 0",
     }.items():
         code, out, err = leave(capsys, *argv, *more)
         assert (code, out, told in err) == (2, "", True), err

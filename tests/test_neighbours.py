@@ -147,7 +147,7 @@ def test_settings_are_chosen_by_the_scores_of_the_captions_that_they_choose(
     settings = [(3.0, 0.0), (3.0, 50.0), (40.0, 0.0), (40.0, 50.0)]
     monkeypatch.setattr("captioner.remembering.SHARPNESS", (3.0, 40.0))
     monkeypatch.setattr("captioner.remembering.WEIGHTS", (0.0, 50.0))
-    monkeypatch.setattr("captioner.remembering.BEAMS", 4)
+    monkeypatch.setattr("captioner.remembering.CHOICE", 4)
     chosen = remember(model, dataset, say=Say(photos=5), choose_on="val").say
     val = dataset.split("val")
     scores = {}
@@ -202,3 +202,24 @@ def test_a_run_that_goes_on_does_not_ask_them(model: Path, tiny_run, tmp_path: P
     run = replace(tiny_run, begin_with=str(model))
     material = gather(run, read_dataset(Path(run.data)), resumed=False)
     assert material.captioner.neighbours is None
+
+
+def test_a_search_that_says_nothing_of_beams_has_many_where_neighbours_choose(
+    model: Path, coloured: Path
+) -> None:
+    captioner = Captioner.from_pretrained(model)
+    photo = next((coloured / "images").iterdir())
+    usual = SearchConfig()
+    assert captioner.settle(usual).beam_size == 20
+    assert captioner(photo, usual) == captioner(photo, beam_size=20)
+    assert captioner.settle(replace(usual, beam_size=2)).beam_size == 2
+    for few in (
+        SearchConfig(neighbours=False),
+        SearchConfig(sample=True),
+        SearchConfig(must=("red",)),
+    ):
+        assert captioner.settle(few).beam_size == 3
+    assert captioner.settle(SearchConfig(groups=2)).beam_size == 4
+    captioner.neighbours = None
+    assert captioner.settle(usual).beam_size == 3
+    assert captioner(photo, usual) == captioner(photo, beam_size=3)

@@ -105,7 +105,7 @@ def test_unk_is_never_said_even_if_it_is_likeliest(way: dict) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"beam_size": 0}, "beam_size 0 must be at least 1"),
+        ({"beam_size": -1}, "beam_size -1 must not be below 0"),
         ({"max_words": 0}, "max_words 0"),
         ({"min_words": 0}, "min_words 0"),
         ({"min_words": 5, "max_words": 4}, "min_words must not be above max_words"),
@@ -114,7 +114,7 @@ def test_unk_is_never_said_even_if_it_is_likeliest(way: dict) -> None:
         ({"diversity": -0.1}, "diversity"),
         ({"diversity": float("nan")}, "diversity"),
         ({"length_penalty": float("nan")}, "length_penalty"),
-        ({"groups": 2}, "groups must divide beam_size"),
+        ({"beam_size": 3, "groups": 2}, "groups must divide beam_size"),
         ({"groups": 3, "must": ("dog",)}, "groups do not go together with must"),
         ({"groups": 3, "sample": True}, "groups do not go together with sample"),
         ({"sample": True, "must": ("dog",)}, "must does not go together with sample"),

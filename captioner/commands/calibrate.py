@@ -26,8 +26,9 @@ class CalibrateOptions:
     """Data set, as for train.py."""
     split: str = "val"
     """val or test: photos that the model did not learn from."""
-    beam_size: int = 3
-    """Beams of the search that the confidence is to hold for; 1 is greedy."""
+    beam_size: int = 0
+    """Beams of the search that the confidence is to hold for; 1 is greedy. 0: as many as caption.py
+    takes where it is told nothing of them."""
     limit: int | None = None
     """So many photos at most."""
     bar: float = BAR
@@ -48,9 +49,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _calibrate(options: CalibrateOptions) -> int:
-    for name, number in (("limit", options.limit), ("beam-size", options.beam_size)):
-        if number is not None and number < 1:
-            raise InputError(f"--{name} must be above 0")
+    if options.limit is not None and options.limit < 1:
+        raise InputError("--limit must be above 0")
+    if options.beam_size < 0:
+        raise InputError("--beam-size must not be below 0")
     if not 0 < options.bar < 10:
         raise InputError("--bar must be above 0 and below 10")
     from captioner.calibration import calibrate

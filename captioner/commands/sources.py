@@ -92,7 +92,7 @@ def check_second_opinion(model: Path | None, beam_size: int) -> None:
     Raises:
         InputError: if the search has one beam.
     """
-    if model and beam_size < 2:
+    if model and beam_size == 1:
         raise InputError("--lm sorts the captions of a beam anew; give --beam-size 2 or more")
 
 

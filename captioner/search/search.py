@@ -67,7 +67,7 @@ def search(
     """
     if not (*state, *memory):
         raise ValueError("give the search a state or a memory, with a row per photo")
-    config = config or SearchConfig()
+    config = (config or SearchConfig()).settled()
     if config.num_captions > config.beam_size and not config.sample:
         raise ValueError(
             f"num_captions {config.num_captions} must not be above beam_size {config.beam_size}"
