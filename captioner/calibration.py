@@ -190,7 +190,7 @@ def calibrate(
         others=others,
         fitted_on=f"{split} of {data}, {len(photos)} photos",
         made_from=weights_of(folder),
-        neighbours=captioner.asks_neighbours(search),
+        consensus=captioner.asks_consensus(search),
     )
     about = {"data_fingerprint": dataset.fingerprint(), **provenance(seed=0)}
     for place in {folder, find_export(model) or folder}:

@@ -74,23 +74,23 @@ class Confidence:
     """Split, data set and number of photos."""
     made_from: str
     """SHA-256 of the weights (model.safetensors) of the captioner that it belongs to."""
-    neighbours: bool = False
-    """Whether the captions of similar photos had a say in what was best."""
+    consensus: bool = False
+    """Whether what people would say had a say in what was best."""
 
-    def fits(self, search: SearchConfig, longest: int, neighbours: bool = False) -> bool:
+    def fits(self, search: SearchConfig, longest: int, consensus: bool = False) -> bool:
         """Whether captions that are looked for in this way get a confidence.
 
         Args:
             search: The settings, with a number of beams.
             longest: Words that the model says in a caption at most.
-            neighbours: Whether the captions of similar photos are asked.
+            consensus: Whether what people would say chooses.
         """
         usual = SearchConfig()
-        free = {"beam_size", "num_captions", "max_words", "seed", "neighbours"}
+        free = {"beam_size", "num_captions", "max_words", "seed", "consensus"}
         wanted, given = asdict(usual), asdict(search)
         return (
             max(search.beam_size, search.num_captions) == self.beam_size
-            and neighbours == self.neighbours
+            and consensus == self.consensus
             and min(search.max_words, longest) == min(usual.max_words, longest)
             and all(given[name] == wanted[name] for name in wanted.keys() - free)
         )

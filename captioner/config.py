@@ -106,7 +106,7 @@ class LanguageConfig:
 
 
 BEAMS, CHOICE = 3, 20
-"""Beams of a search that says nothing of them, usually and where neighbours choose."""
+"""Beams of a search that says nothing of them, usually and where what people would say chooses."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ class SearchConfig:
     """
 
     beam_size: int = 0
-    """Beams of the search; 1 is greedy. 0: 3, or 20 where the captions of similar photos choose
-    among them and there are no groups. With `must`, so many for each set of its words."""
+    """Beams of the search; 1 is greedy. 0: 3, or 20 where what people would say chooses
+    among them (`consensus`). With `must`, so many for each set of its words."""
     num_captions: int = 1
     """Captions per photo: at most as many as there are beams; any number of sampled ones."""
     max_words: int = 20
@@ -149,9 +149,9 @@ class SearchConfig:
     """Of sampling: only among the fewest likeliest words with this share of the chance."""
     seed: int = 0
     """Of what is drawn by lot: same seed, same captions."""
-    neighbours: bool = True
-    """Let what people wrote about similar photos choose among the captions of the beams, where the
-    model has some (of `captioner neighbours`); the more beams the better."""
+    consensus: bool = True
+    """Let what people would say choose among the captions of the beams, where the model has learned
+    it (by `captioner consensus`)."""
 
     def __post_init__(self) -> None:
         for name in ("num_captions", "max_words", "min_words", "groups"):

@@ -176,3 +176,16 @@ def evenly(
             nearest = [(2 * row + 1) * size // (2 * even) for row in range(even)]
             part = part.index_select(axis, torch.tensor(nearest, device=part.device))
     return part, (cell[0], cell[1])
+
+
+def moments(features: Float[Tensor, "N ..."]) -> Float[Tensor, "N X"]:
+    """Mean and standard deviation of places (N, L, D) over them, (N, 2 D); vectors stay themselves.
+
+    >>> moments(torch.tensor([[[1.0, 5.0], [3.0, 5.0]]])).tolist()
+    [[2.0, 5.0, 1.0, 0.0]]
+    """
+    if features.ndim == 2:
+        return features
+    mean = features.mean(dim=1)
+    apart = (features - mean.unsqueeze(1)).square().mean(dim=1).sqrt()
+    return torch.cat([mean, apart], dim=1)

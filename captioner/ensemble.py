@@ -40,7 +40,7 @@ class Ensemble(PhotoCaptioner):
         self.members = list(members)
         self.vocabulary = first.vocabulary
         self.rerank = None
-        self.neighbours = first.neighbours
+        self.consensus = first.consensus
 
     @property
     def encoder(self) -> Encoder:

@@ -88,7 +88,7 @@ def evaluate(
         "references": sum(len(of_photo) for of_photo in references),
         "beam_size": captioner.settle(search).beam_size,
         "search": changed_settings(search),
-        "neighbours": captioner.asks_neighbours(search),
+        "consensus": captioner.asks_consensus(search),
         "data": dataset.title,
         "data_fingerprint": dataset.fingerprint(),
         "seconds": {

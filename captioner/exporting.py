@@ -12,6 +12,7 @@ import torch
 from captioner.agreement import Agreement, compare
 from captioner.confidence import FILE as CONFIDENCE
 from captioner.config import Preprocessing
+from captioner.consensus import FILE as CONSENSUS
 from captioner.errors import InputError
 from captioner.extraction import look_at
 from captioner.files import write_json, write_text
@@ -26,7 +27,6 @@ from captioner.folders import (
 from captioner.graphs import DecoderStep, PhotosToState, write_graph
 from captioner.images import Source
 from captioner.model import Captioner
-from captioner.neighbours import FILE as NEIGHBOURS
 from captioner.precision import halve, quantise_convolutions, quantise_weights
 from captioner.provenance import command
 from captioner.runtime import FILES, KIND, ExportConfig, OnnxCaptioner, Precision
@@ -80,7 +80,7 @@ def export_model(
         )
         about = {"format": FORMAT, "kind": KIND, "sha256": hash_files(new, FILES)}
         write_json(new / "config.json", about | asdict(config))
-        for name in (CONFIDENCE, NEIGHBOURS):
+        for name in (CONFIDENCE, CONSENSUS):
             if (source / name).exists():
                 shutil.copyfile(source / name, new / name)
         agreement = compare(captioner, OnnxCaptioner.from_folder(new), batches)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from captioner.cells import State
 from captioner.decoders import PhotoDecoder, PooledDecoder
 from captioner.decoders.cell import PLAIN_STEPS
-from captioner.encoder import Encoder
+from captioner.encoder import Encoder, moments
 from captioner.files import replacing
 
 
@@ -63,15 +63,14 @@ class PhotosToState(nn.Module):
         self.decoder = decoder
 
     def forward(self, images: Float[Tensor, "P 3 S S"]) -> tuple[Tensor, ...]:
-        """The decoder's state before the first word, what it looks at again, and the mean of it."""
+        """The decoder's state before the first word, what it looks at again, and its `moments`."""
         maps = self.encoder.see(images)  # (P, L, C)
-        pooled = self.encoder.project(maps.mean(dim=1))
-        features = self.encoder.project(maps) if self.decoder.places else pooled
+        features = self.encoder.project(maps if self.decoder.places else maps.mean(dim=1))
         state = self.decoder.start(features)
         # Zeros that depend on nothing would be as many in every batch as in that of the export.
         parts = 2 if self.decoder.config.cell == "lstm" else 1
         state = tuple(state[i - i % parts] * (1 - i % parts) for i in range(len(state)))
-        return *state, *self.decoder.memory(features), pooled
+        return *state, *self.decoder.memory(features), moments(features)
 
 
 class PhotosToMaps(nn.Module):

@@ -90,7 +90,7 @@ def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
     captioner = None
     if run.begin_with:
         captioner = Captioner.from_pretrained(run.begin_with, device)
-        captioner.neighbours = captioner.confidence = None  # of what it was, not of what it becomes
+        captioner.consensus = captioner.confidence = None  # of what it was, not of what it becomes
         encoder, places = captioner.encoder, captioner.places
         torch.manual_seed(run.seed)
     else:

@@ -13,14 +13,14 @@ from captioner.cells import State
 from captioner.checkpoint import fill, read_model
 from captioner.confidence import read_confidence, weights_of
 from captioner.config import ModelConfig, Preprocessing
+from captioner.consensus import read_consensus
 from captioner.data import Batch
 from captioner.decoders import DECODERS, WordDecoder
-from captioner.encoder import Encoder
+from captioner.encoder import Encoder, moments
 from captioner.errors import InputError
 from captioner.extraction import Look, make_look
 from captioner.folders import DEFAULT_MODEL, find_model
 from captioner.images import check_preprocessing
-from captioner.neighbours import read_neighbours
 from captioner.search import Member
 from captioner.streaming import Caption, PhotoCaptioner
 from captioner.vocabulary import Vocabulary
@@ -86,7 +86,7 @@ class Captioner(PhotoCaptioner, nn.Module):
         if saved.config.encoder.weights == "package":
             captioner.encoder.tuned = frozenset(cnn)
         captioner.confidence = read_confidence(folder)
-        captioner.neighbours = read_neighbours(folder, weights_of(folder))
+        captioner.consensus = read_consensus(folder, weights_of(folder))
         return captioner.to(device).eval()
 
     @property
@@ -151,8 +151,8 @@ class Captioner(PhotoCaptioner, nn.Module):
             return self.encoder.project(tensor.to(self.encoder.mean.dtype))
 
     def pooled(self, features: Float[Tensor, "N ..."]) -> Float[np.ndarray, "N D"]:
-        """The mean over all places."""
-        return (features.mean(dim=1) if features.ndim == 3 else features).cpu().numpy()
+        """Mean and standard deviation over all places; of a single vector, itself."""
+        return moments(features).cpu().numpy()
 
     def begin(self, features: Float[Tensor, "N ..."]) -> Member:
         """What a search takes: the decoder's step, its first state and its memory."""

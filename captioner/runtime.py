@@ -11,11 +11,11 @@ from jaxtyping import Float, Int
 
 from captioner.confidence import read_confidence
 from captioner.config import Preprocessing
+from captioner.consensus import read_consensus
 from captioner.errors import InputError
 from captioner.extraction import Look, num_threads, open_session, side_by_side
 from captioner.folders import ABOUT, check_file, checksums, find_model, parse, read_about
 from captioner.images import check_preprocessing
-from captioner.neighbours import read_neighbours
 from captioner.search import Member, State
 from captioner.streaming import PhotoCaptioner
 from captioner.vocabulary import Vocabulary
@@ -103,7 +103,7 @@ class OnnxCaptioner(PhotoCaptioner):
                 "export the model again"
             ) from None
         captioner.confidence = read_confidence(folder)
-        captioner.neighbours = read_neighbours(folder, config.made_from)
+        captioner.consensus = read_consensus(folder, config.made_from)
         return captioner
 
     @property
@@ -134,7 +134,7 @@ class OnnxCaptioner(PhotoCaptioner):
         return self.step, tuple(features[:states]), tuple(features[states:parts])
 
     def pooled(self, features: list[np.ndarray]) -> Float[np.ndarray, "N D"]:
-        """The mean over all places."""
+        """Mean and standard deviation over all places; of a single vector, itself."""
         return features[-1]
 
     def step(

@@ -10,10 +10,10 @@ from jaxtyping import Float
 
 from captioner.confidence import Confidence, signals_of
 from captioner.config import BEAMS, CHOICE, Preprocessing, SearchConfig
+from captioner.consensus import ConsensusScorer
 from captioner.errors import InputError
 from captioner.extraction import Look, look_at
 from captioner.images import Source
-from captioner.neighbours import Neighbours
 from captioner.search import Member, search
 from captioner.vocabulary import Vocabulary
 
@@ -47,7 +47,7 @@ class PhotoCaptioner(ABC):
     """Sorts the captions of each photo's beam anew, as `captioner.reranking.Reranker` does."""
     confidence: Confidence | None = None
     """Tells how likely a caption is to be good, once the captioner was calibrated."""
-    neighbours: Neighbours | None = None
+    consensus: ConsensusScorer | None = None
     """Training photos; what people wrote about those alike has a say in the choice of a caption."""
 
     @property
@@ -69,7 +69,7 @@ class PhotoCaptioner(ABC):
 
     @abstractmethod
     def pooled(self, features: Any) -> Float[np.ndarray, "N D"]:
-        """The mean over all places, by which the captioner finds `neighbours`."""
+        """Mean and standard deviation over all places, by which `consensus` judges."""
 
     def search(
         self,
@@ -96,7 +96,7 @@ class PhotoCaptioner(ABC):
         beams = max(config.beam_size, config.num_captions)
         asked = replace(config, max_words=limit, beam_size=beams)
         confident = self.is_confident(config)
-        consulted = self.asks_neighbours(config)
+        consulted = self.asks_consensus(config)
         if confident or consulted or (self.rerank and not config.sample):
             asked = replace(asked, num_captions=beams)
         try:
@@ -131,22 +131,22 @@ class PhotoCaptioner(ABC):
             return False
         config = self.settle(config)
         longest = self.vocabulary.max_words
-        return self.confidence.fits(config, longest, self.asks_neighbours(config))
+        return self.confidence.fits(config, longest, self.asks_consensus(config))
 
-    def asks_neighbours(self, config: SearchConfig) -> bool:
-        """Whether captions that are looked for in this way are chosen by similar photos' ones."""
-        wanted = config.neighbours and not config.sample and not self.rerank
-        return bool(self.neighbours and wanted)
+    def asks_consensus(self, config: SearchConfig) -> bool:
+        """Whether captions that are looked for in this way are chosen by what people would say."""
+        wanted = config.consensus and not config.sample and not self.rerank
+        return bool(self.consensus and wanted)
 
     def settle(self, config: SearchConfig) -> SearchConfig:
         """The same search with its number of beams, where it leaves that to the captioner."""
-        return config.settled(CHOICE if self.asks_neighbours(config) else BEAMS)
+        return config.settled(CHOICE if self.asks_consensus(config) else BEAMS)
 
     def _consult(self, found: list[list[Caption]], pooled: np.ndarray, words: Any) -> Any:
-        """The captions of each photo, the one first that its neighbours' captions agree with."""
-        assert self.neighbours is not None
-        agreements = self.neighbours.agreement(pooled, np.asarray(words.tolist())).tolist()
-        weight = self.neighbours.say.weight
+        """The captions of each photo, the one first that people would most agree with."""
+        assert self.consensus is not None
+        agreements = self.consensus.agreement(pooled, np.asarray(words.tolist())).tolist()
+        weight = self.consensus.config.weight
 
         def value(caption: Caption) -> float:
             return caption.agreement + weight * caption.log_prob_per_word

@@ -29,7 +29,7 @@ class Experiment:
     """Nothing is trained: this is the experiment whose model is used."""
     begin_with: str = ""
     """Training goes on from the model of this experiment, of the same seed."""
-    neighbours: bool = False
+    consensus: bool = False
     """A copy of the model first learns what people wrote about its training photos."""
     against: str = ""
     """The experiment that it is compared with, seed by seed."""
@@ -63,12 +63,12 @@ def _going_on(group: str, preset: str, added: Mapping[str, str]) -> list[Experim
     ]  # fmt: skip
 
 
-def _searches(added: Mapping[str, str], neighbours: bool = False) -> list[Experiment]:
+def _searches(added: Mapping[str, str], consensus: bool = False) -> list[Experiment]:
     """Searches with the captioner with attention."""
     return [
         Experiment(
             "search", name, evaluate=tuple(more.split()), model_of="attention",
-            neighbours=neighbours, against="beam-3",
+            consensus=consensus, against="beam-3",
         )
         for name, more in added.items()
     ]  # fmt: skip
@@ -131,8 +131,8 @@ EXPERIMENTS = (
     *_variants("data", f"gru {SIZE}", "pooled-gru", DATA),
     *_searches({f"beam-{beams}": f"--beam-size {beams}" for beams in (1, 3, 5, 10, 20)}),
     *_searches(
-        {f"beam-{beams}-neighbours": f"--beam-size {beams}" for beams in (3, 5, 10, 20)},
-        neighbours=True,
+        {f"beam-{beams}-consensus": f"--beam-size {beams}" for beams in (3, 5, 10, 20)},
+        consensus=True,
     ),
     *_searches({"no-repeat-2": "--no-repeat 2"}),
     *_going_on("self-critical", "self-critical --epochs 4", SELF_CRITICAL),

@@ -28,8 +28,7 @@ ABOUT = {
     "data": "**Data**: from how many photos a captioner learns; the first line has all of them.\n"
     "The fewer they are, the more often each is seen.",
     "search": "**Search** with the captioner with attention, compared with three beams.\n"
-    "*Neighbours*: what people wrote about similar photos chooses. *Search*: seconds for all of\n"
-    "the photos.",
+    "*Consensus*: what people would say chooses. *Search*: seconds for all of the photos.",
     "self-critical": "**Self-critical training** goes on from the captioner with attention, which\n"
     "stands in the first line; its time comes on top.",
     "fine-tuning": "**Fine-tuning** of the CNN goes on from there, too.",
@@ -123,7 +122,7 @@ def cells(
     seconds = fmean(one["seconds"]["search"] for one in records.values())
     return (
         f"[{experiment.name}](results/experiments/{experiment.name}-seed{first}.json)",
-        f"`{added}`" + ", neighbours" * experiment.neighbours,
+        f"`{added}`" + ", consensus" * experiment.consensus,
         str(len(records)),
         scores["cider_d"],
         spread(gains, "+") if gains else "–",

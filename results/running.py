@@ -217,7 +217,7 @@ class Runner:
         log, output = self._log(name, seed), self.folder(name, seed) / "val.json"
         trained = self.provide(experiment.model_of or name, seed)
         tell(name, seed, f"evaluation; {log}")
-        model = self._remembering(trained, log) if experiment.neighbours else trained
+        model = self._agreeing(trained, log) if experiment.consensus else trained
         output.parent.mkdir(parents=True, exist_ok=True)
         places = ["--model", str(model), "--data", str(self.data), "--output", str(output)]
         evaluate = [str(ROOT / "evaluate.py"), *places, "--split", "val", *experiment.evaluate]
@@ -237,18 +237,18 @@ class Runner:
         write_json(self.record(name, seed), record)
         tell(name, seed, f"CIDEr-D {100 * found['metrics']['cider_d']:.1f}")
 
-    def _remembering(self, trained: Path, log: Path) -> Path:
+    def _agreeing(self, trained: Path, log: Path) -> Path:
         """A copy of a run's model that knows its training photos; made once for all searches."""
-        copy = trained.with_name(f"{trained.name}-neighbours")
+        copy = trained.with_name(f"{trained.name}-consensus")
         with FileLock(self.runs / f"{copy.name}.lock"):
             about = "config.json"  # it has the SHA-256 of the weights
             original = (trained / "best" / about).read_bytes()
-            whole = (copy / "neighbours.npz").is_file()
+            whole = (copy / "consensus.npz").is_file()
             if not whole or (copy / about).read_bytes() != original:
                 shutil.rmtree(copy, ignore_errors=True)
                 shutil.copytree(trained / "best", copy)
                 place = ["--model", str(copy), "--data", str(self.data)]
-                call([*CAPTIONER, "neighbours", *place, "--choose-on", "val"], log)
+                call([*CAPTIONER, "consensus", *place, "--choose-on", "val"], log)
         return copy
 
     def _log(self, name: str, seed: int) -> Path:

@@ -70,13 +70,13 @@ def test_training_learns_their_words_and_resumes(
     assert metrics["metrics"]["val"]["photos"] == len(read_dataset(two[0]).split("val"))
 
 
-def test_neighbours_are_kept_of_all(
+def test_a_consensus_is_learned_from_all(
     two: tuple[Path, Path], trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "model"
     shutil.copytree(trained / "best", folder)
     with pytest.raises(SystemExit) as stopped:
-        main(["neighbours", "--model", str(folder), "--data", str(two[0]), "--more-data",
+        main(["consensus", "--model", str(folder), "--data", str(two[0]), "--more-data",
               str(two[1]), "--choose-on", "val"])  # fmt: skip
     assert stopped.value.code == 0
-    assert "48 photos and 96 captions" in capsys.readouterr().out
+    assert "n-grams of 96 captions" in capsys.readouterr().out

@@ -14,14 +14,14 @@ LAYERS = [
     "errors refinements",
     "files averaging config metrics cells losses reference kernels",
     "presets vocabulary layouts download provenance scenes folders precision",
-    "confidence neighbours views search coco datasets data images encoder decoders plotting card",
+    "confidence consensus views search coco datasets data images encoder decoders plotting card",
     "joining flickr8k backbones checkpoint graphs resume logbook texts corruption",
     "extraction",
     "features streaming language",
     "model runtime",
     "ensemble agreement",
     "evaluation training selfcritical reranking inspection exporting finetuning",
-    "validation calibration remembering",
+    "validation calibration regression",
     "material",
     "runs",
     "language_runs",
@@ -34,7 +34,7 @@ HEAVY = {"torch", "timm", "matplotlib", "nltk", "pycocotools", "onnxruntime", "s
 LIGHT = ["errors", "refinements", "files", "config", "presets", "vocabulary", "layouts", "datasets",
          "download", "coco", "flickr8k", "provenance", "plotting", "scenes", "commands", "card",
          "release", "texts", "folders", "images", "search", "extraction", "streaming",
-         "runtime", "confidence", "neighbours", "views"]  # fmt: skip
+         "runtime", "confidence", "consensus", "views"]  # fmt: skip
 """What the command line imports before it is told what to do, and what serves without torch."""
 
 

@@ -54,7 +54,7 @@ def test_arguments_are_understood(experiment: Experiment) -> None:
     from captioner.commands.evaluate import EvaluateOptions
 
     found = tyro.cli(EvaluateOptions, args=experiment.evaluate).search
-    assert (found == SearchConfig()) == (experiment.evaluate in ((), ("--beam-size", "3")))
+    assert (found == SearchConfig()) == (experiment.evaluate == ())
 
 
 def test_the_records_that_are_kept_are_of_these_experiments() -> None:
@@ -97,8 +97,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             (folder / "best").mkdir(parents=True)
             (folder / "best" / "config.json").write_text("{}")
             (folder / "log.jsonl").write_text('{"step": 1}\n{"epoch": 2, "seconds": 90}\n')
-        elif program == "neighbours":
-            (folder / "neighbours.npz").touch()
+        elif program == "consensus":
+            (folder / "consensus.npz").touch()
         else:
             found = {"metrics": {"cider_d": 0.5}, "training": {"epochs": 1, "minutes": 1}}
             Path(words[words.index("--output") + 1]).write_text(json.dumps(found | {"seed": 0}))
@@ -110,23 +110,23 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def test_what_an_experiment_needs_is_run_first(runner: Runner, calls) -> None:
     base = Experiment("decoders", "base", ("lstm",))
-    search = Experiment("search", "search", model_of="base", neighbours=True)
-    wide = Experiment("search", "wide", model_of="base", neighbours=True)
+    search = Experiment("search", "search", model_of="base", consensus=True)
+    wide = Experiment("search", "wide", model_of="base", consensus=True)
     on = Experiment("self-critical", "on", ("self-critical",), begin_with="base")
     with_experiments(runner, search, on, base, wide)
     assert runner.run(search, 1) == "done"
     assert [call[:2] for call in calls] == [
         ["train", "base-seed1"],
         ["evaluate", "base-seed1"],
-        ["neighbours", "base-seed1-neighbours"],
-        ["evaluate", "base-seed1-neighbours"],
+        ["consensus", "base-seed1-consensus"],
+        ["evaluate", "base-seed1-consensus"],
     ]
     calls.clear()
     runner.run(wide, 1)
     runner.run(on, 1)
     runner.run(base, 1)
     assert [call[:2] for call in calls] == [
-        ["evaluate", "base-seed1-neighbours"],
+        ["evaluate", "base-seed1-consensus"],
         ["train", "on-seed1"],
         ["evaluate", "on-seed1"],
     ]
@@ -264,7 +264,7 @@ def test_a_half_finished_run_goes_on_and_is_recorded(
     )
     one = Experiment("decoders", "one", tuple(arguments.split()[:-2]), seeds=(5,))
     search = Experiment("search", "one-beam", evaluate=("--beam-size", "1"), model_of="one",
-                        neighbours=True, seeds=(5,))  # fmt: skip
+                        consensus=True, seeds=(5,))  # fmt: skip
     with_experiments(runner, search, one)
     folder = runner.folder("one", 5)
     run = Run(str(coloured.resolve()), 5, 0, False, str(weights), "cpu", settings(one))
@@ -296,7 +296,7 @@ def test_a_half_finished_run_goes_on_and_is_recorded(
     epochs = [line for line in (folder / "log.jsonl").read_text().splitlines() if "epoch" in line]
     assert len(epochs) == 1  # the first was interrupted before it was noted
     searched = json.loads(runner.record("one-beam", 5).read_text())
-    assert (searched["beam_size"], searched["model"]) == (1, "one-seed5-neighbours")
+    assert (searched["beam_size"], searched["model"]) == (1, "one-seed5-consensus")
     assert not list(runner.records.glob("*captions*"))
 
     before = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("*.json"))

@@ -17,7 +17,7 @@ COMMANDS = {
     "caption": "caption photos",
     "evaluate": "score a captioner on photos with captions",
     "calibrate": "let a captioner tell how likely its captions are to be good",
-    "neighbours": "let a captioner look up the photos that it learned from",
+    "consensus": "let a captioner learn what people say of photos, to choose among its captions",
     "export": "make files of a captioner that need no torch",
     "data": "prepare a data set: scenes, coco or flickr8k",
     "lm": "language models: train, write, score, inspect",

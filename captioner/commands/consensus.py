@@ -1,4 +1,4 @@
-"""`captioner neighbours`: the photos that a captioner learned from, for it to look up."""
+"""`captioner consensus`: a captioner learns what people say of photos, to choose what it says."""
 
 import sys
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ import tyro
 
 from captioner.commands import finish, say
 from captioner.commands.sources import choose_device, find_data
-from captioner.neighbours import FILE, Say
+from captioner.consensus import FILE, ConsensusConfig
 
 
 @dataclass(frozen=True)
-class NeighboursOptions:
-    """Give a model the captions of its training photos. Of the captions of a beam it then takes the
-    one that people's captions of similar photos agree with most (consensus re-ranking).
+class ConsensusOptions:
+    """Let a model learn which words and phrases people use of its training photos. Of the captions
+    of a beam it then takes the one that people would most agree with (consensus re-ranking).
 
-    They are kept in the model's folder, as neighbours.npz: features and captions, no photo.
+    What it learned is kept in the model's folder, as consensus.npz: neither photos nor captions.
     """
 
     model: str
@@ -25,12 +25,14 @@ class NeighboursOptions:
     data: str
     """Data set, as for train.py."""
     more_data: tuple[str, ...] = ()
-    """Other data sets whose training photos are kept as well."""
+    """Other data sets whose training photos are learned from as well."""
     split: str = "train"
     """Which of its photos; none that the model is to be judged by."""
     choose_on: str | None = None
-    """Split, such as val, by whose scores sharpness and weight are chosen."""
-    say: Annotated[Say, tyro.conf.OmitArgPrefixes] = field(default_factory=Say)
+    """Split, such as val, by whose scores ridge and weight are chosen."""
+    config: Annotated[ConsensusConfig, tyro.conf.OmitArgPrefixes] = field(
+        default_factory=ConsensusConfig
+    )
     split_seed: int = 0
     """Draws the splits of a data set that names none; the same as in training."""
     skip_bad: bool = False
@@ -40,15 +42,15 @@ class NeighboursOptions:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Keep them; exit codes as of `captioner.commands.finish`."""
+    """Learn it; exit codes as of `captioner.commands.finish`."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    finish(lambda: _keep(tyro.cli(NeighboursOptions, args=argv, prog="captioner neighbours")))
+    finish(lambda: _learn(tyro.cli(ConsensusOptions, args=argv, prog="captioner consensus")))
 
 
-def _keep(options: NeighboursOptions) -> int:
+def _learn(options: ConsensusOptions) -> int:
     from captioner.folders import find_model
     from captioner.joining import read_datasets
-    from captioner.remembering import remember
+    from captioner.regression import learn_consensus
 
     device = choose_device(options.device)
     dataset = read_datasets(
@@ -57,18 +59,19 @@ def _keep(options: NeighboursOptions) -> int:
         seed=options.split_seed,
         skip_bad=options.skip_bad,
     )
-    found = remember(
+    found = learn_consensus(
         options.model,
         dataset,
         options.split,
-        say=options.say,
+        config=options.config,
         choose_on=options.choose_on,
         skip_bad=options.skip_bad,
         device=device,
     )
+    file = find_model(options.model) / FILE
     say(
-        f"{len(found.counts):,} photos and {len(found.lengths):,} captions in "
-        f"{find_model(options.model) / FILE}; sharpness {found.say.sharpness:g}, "
-        f"weight {found.say.weight:g}"
+        f"{len(found.hashes):,} n-grams of {int(found.lengths.sum()):,} captions in {file}, "
+        f"{file.stat().st_size / 1e6:.1f} MB; ridge {found.config.ridge:g}, "
+        f"weight {found.config.weight:g}"
     )
     return 0
