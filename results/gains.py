@@ -33,6 +33,7 @@ ABOUT = {
     "stands in the first line; its time comes on top.",
     "fine-tuning": "**Fine-tuning** of the CNN goes on from there, too.",
 }
+CURVE = "CIDEr-D on validation photos against the number of training photos"
 SHARES = ("break_off", "say_something_twice")
 HEADS = (
     "experiment", "settings", "seeds", "CIDEr-D", "gain", "BLEU-4", "ROUGE-L", "break off",
@@ -75,7 +76,8 @@ def experiments_section(folder: Path) -> str:
     for group in GROUPS:
         of_group = [one for one in EXPERIMENTS if one.group == group and one.name in records]
         if of_group:
-            parts.append(f"{ABOUT[group]}\n\n{group_table(of_group, records)}")
+            seen = f"![{CURVE}](results/data-curve.png)\n\n" * (group == "data")
+            parts.append(f"{ABOUT[group]}\n\n{seen}{group_table(of_group, records)}")
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 

@@ -17,7 +17,9 @@ from captioner.files import read_json, write_text
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # neither folder is installed
 from benchmarks.records import FOLDER
 from benchmarks.table import speed_table
-from results.gains import experiments_section
+from results.curve import FILE as CURVE
+from results.curve import draw_curve
+from results.gains import experiments_section, read_experiments
 from results.markdown import Record, lines_of, machine, short
 
 RESULTS = Path(__file__).resolve().parent
@@ -235,6 +237,7 @@ def write_tables(results: Path = RESULTS, readme: Path = README, check: bool = F
         return 1
     if not check:
         write_text(readme, after)
+        draw_curve(read_experiments(results / "experiments"), results / CURVE)
     return 0
 
 

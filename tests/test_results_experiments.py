@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from PIL import Image
 
 from captioner.commands.settings import check_recipe
 from captioner.config import SearchConfig
@@ -19,7 +20,7 @@ from captioner.logbook import Logbook
 from captioner.material import Run, check_settings
 from captioner.runs import begin, train_captioner
 from conftest import BACKBONE
-from results import catalogue, gains, markdown, running, tables
+from results import catalogue, curve, gains, markdown, running, tables
 from results.catalogue import EXPERIMENTS, GROUPS, Experiment
 from results.experiments import Options, run_experiments
 from results.running import FINISHED, FailedError, Runner, call, settings
@@ -367,6 +368,19 @@ def test_tables_of_made_records(tmp_path: Path) -> None:
     (folder / "copy-seed0.json").write_text(json.dumps(made_record("views-2", 0, 0.5)))
     with pytest.raises(InputError, match="the record of views-2, seed 0; give it that name"):
         gains.read_experiments(folder)
+
+
+def test_the_curve_of_data_has_a_point_for_each_number_of_photos(tmp_path: Path) -> None:
+    def of(photos: int, *scores: float) -> dict:
+        made = [made_record("any", seed, score) for seed, score in enumerate(scores)]
+        return {n: {**one, "training": {"photos": photos}} for n, one in enumerate(made)}
+
+    records = {"pooled-gru": of(6090, 0.44, 0.45), "photos-100": of(100, 0.1), "aoa": of(6090, 9.0)}
+    assert curve.points(records) == {100: [10.0], 6090: [44.0, 45.0]}
+    assert curve.draw_curve(records, tmp_path / "curve.png")
+    with Image.open(tmp_path / "curve.png") as picture:
+        assert picture.width > picture.height > 300
+    assert not curve.draw_curve({"aoa": of(6090, 9.0)}, tmp_path / "none.png")
 
 
 def test_options_of_the_program() -> None:
