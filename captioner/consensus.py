@@ -53,13 +53,13 @@ class ConsensusConfig:
     """How strongly the regression is drawn to what people say of any photo."""
     rank: int = 256
     """Different directions in which what they say of photos differs, at most (R)."""
-    min_photos: int = 5
-    """N-grams said of fewer training photos are not foretold."""
+    num_ngrams: int = 20_000
+    """N-grams that are foretold, at most (K): those said of the most training photos."""
     made_from: str = ""
     """SHA-256 of the weights (model.safetensors) of the captioner whose features these are."""
 
     def __post_init__(self) -> None:
-        for name in ("rank", "min_photos"):
+        for name in ("rank", "num_ngrams"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
         if not 0 <= self.weight < float("inf"):

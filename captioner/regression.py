@@ -64,8 +64,8 @@ def learn_consensus(
         device: Where to work.
 
     Raises:
-        InputError: if there is no such model or split, a photo cannot be read, no n-gram is said
-            often enough, or the folder cannot be written.
+        InputError: if there is no such model or split, a photo cannot be read, or the folder cannot
+            be written.
     """
     if choose_on == split:
         raise InputError(f"{split}: settings are chosen on other photos than those learned from")
@@ -79,7 +79,7 @@ def learn_consensus(
     known = gather_statistics(
         np.concatenate([captioner.pooled(features) for _, features in _parts(captioner, maps)]),
         [[words.indices(words.split(text)) for text in photo.captions] for photo in photos],
-        config.min_photos,
+        config.num_ngrams,
     )
     if choose_on:
         others, maps = with_maps(cache, dataset.split(choose_on), skip_bad, "Features")
@@ -93,17 +93,14 @@ def learn_consensus(
 def gather_statistics(
     features: Float[np.ndarray, "P X"],
     captions: Sequence[Sequence[Sequence[int]]],
-    min_photos: int,
+    num_ngrams: int,
 ) -> Statistics:
     """Count the n-grams of photos, and how they go with features.
 
     Args:
         features: Of each photo.
         captions: Of each photo, as indices without START and END.
-        min_photos: N-grams said of fewer photos do not count.
-
-    Raises:
-        InputError: if there is no other n-gram.
+        num_ngrams: Only so many count, those said of the most photos.
     """
     P = len(features)
     said = [caption for of_photo in captions for caption in of_photo]
@@ -120,11 +117,7 @@ def gather_statistics(
     new = np.ones(len(of), dtype=bool)  # a photo counts once, in however many of its captions
     new[1:] = (everything[1:] != everything[:-1]) | (of[1:] != of[:-1])
     hashes, photos = np.unique(everything[new], return_counts=True)
-    often = photos >= min_photos
-    if not often.any():
-        raise InputError(
-            f"no words are said of {min_photos} photos; there are too few, or take --min-photos 1"
-        )
+    often = np.sort(np.argsort(-photos, kind="stable")[:num_ngrams])
     hashes, rarity = hashes[often], np.log(P / photos[often])
     K = len(hashes)
 

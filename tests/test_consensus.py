@@ -36,9 +36,9 @@ def indices(text: str) -> list[int]:
 
 
 def made(**settings: object) -> ConsensusScorer:
-    config = ConsensusConfig(**{"min_photos": 1, "ridge": 1e-6, **settings})  # type: ignore[arg-type]
+    config = ConsensusConfig(**{"ridge": 1e-6, **settings})  # type: ignore[arg-type]
     captions = [[indices(text) for text in photo] for photo in CAPTIONS]
-    return solve(gather_statistics(FEATURES, captions, config.min_photos), config)
+    return solve(gather_statistics(FEATURES, captions, config.num_ngrams), config)
 
 
 def padded(*captions: str) -> np.ndarray:
@@ -133,9 +133,11 @@ def test_a_lower_rank_says_less_and_a_strong_ridge_the_same_of_all() -> None:
     assert far == [2, 1]
     drawn = made(ridge=1e6)
     assert drawn.expect(FEATURES) == pytest.approx(np.tile(drawn.usual, (3, 1)), abs=1e-4)
-    assert len(made(min_photos=2).hashes) < len(whole.hashes)
-    with pytest.raises(InputError, match="said of 4 photos"):
-        made(min_photos=4)
+    a, on, grass = indices("a on grass")
+    of_all_photos = [(a,), (on,), (grass,), (END,), (on, grass), (grass, END), (on, grass, END)]
+    few = made(num_ngrams=7)
+    assert {*few.hashes.tolist()} == {hash_of(gram) for gram in of_all_photos}
+    assert few.basis.shape[1] == 7
 
 
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -182,9 +184,7 @@ def model(trained: Path, coloured: Path, tmp_path: Path) -> Path:
     """A copy of the trained model, with a consensus."""
     folder = tmp_path / "model"
     shutil.copytree(trained / "best", folder)
-    learn_consensus(
-        folder, read_dataset(coloured), config=ConsensusConfig(min_photos=2, weight=0.2)
-    )
+    learn_consensus(folder, read_dataset(coloured), config=ConsensusConfig(weight=0.2))
     return folder
 
 
@@ -215,7 +215,7 @@ def test_settings_are_chosen_by_the_scores_of_the_captions_that_they_choose(
     model: Path, coloured: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = read_dataset(coloured)
-    config = ConsensusConfig(min_photos=2)
+    config = ConsensusConfig()
     monkeypatch.setattr("captioner.regression.RIDGES", (1e-3, 1e3))
     monkeypatch.setattr("captioner.regression.WEIGHTS", (0.0, 50.0))
     monkeypatch.setattr("captioner.regression.CHOICE", 4)
@@ -241,7 +241,7 @@ def test_places_are_told_apart_by_their_spread(coloured: Path, tiny_run, tmp_pat
     begin(tmp_path / "run", run)
     train_captioner(tmp_path / "run", run)
     model = tmp_path / "run" / "best"
-    found = learn_consensus(model, read_dataset(coloured), config=ConsensusConfig(min_photos=2))
+    found = learn_consensus(model, read_dataset(coloured), config=ConsensusConfig())
     assert len(found.mean) == 2 * Captioner.from_pretrained(model).config.encoder.features
     files = [photo.file for photo in read_dataset(coloured).split("val")]
     same_as_the_export(model, files, tmp_path / "onnx")
