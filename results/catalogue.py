@@ -31,6 +31,8 @@ class Experiment:
     """Training goes on from the model of this experiment, of the same seed."""
     consensus: bool = False
     """A copy of the model first learns what people wrote about its training photos."""
+    ensemble: tuple[int, ...] = ()
+    """The models of these seeds speak with it."""
     against: str = ""
     """The experiment that it is compared with, seed by seed."""
 
@@ -135,6 +137,10 @@ EXPERIMENTS = (
         consensus=True,
     ),
     *_searches({"no-repeat-2": "--no-repeat 2"}),
+    Experiment(
+        "search", "ensemble-3", seeds=(0,), evaluate=("--beam-size", "3"), model_of="attention",
+        ensemble=(1, 2), against="beam-3",
+    ),
     *_going_on("self-critical", "self-critical --epochs 4", SELF_CRITICAL),
     *_going_on("fine-tuning", "fine-tune --epochs 3", {"fine-tune": ""}),
 )  # fmt: skip

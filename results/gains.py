@@ -124,7 +124,9 @@ def cells(
     seconds = fmean(one["seconds"]["search"] for one in records.values())
     return (
         f"[{experiment.name}](results/experiments/{experiment.name}-seed{first}.json)",
-        f"`{added}`" + ", consensus" * experiment.consensus,
+        f"`{added}`"
+        + ", consensus" * experiment.consensus
+        + f", {1 + len(experiment.ensemble)} seeds together" * bool(experiment.ensemble),
         str(len(records)),
         scores["cider_d"],
         spread(gains, "+") if gains else "–",

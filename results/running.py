@@ -220,8 +220,10 @@ class Runner:
         model = self._agreeing(trained, log) if experiment.consensus else trained
         output.parent.mkdir(parents=True, exist_ok=True)
         places = ["--model", str(model), "--data", str(self.data), "--output", str(output)]
+        others = [str(self.provide(experiment.model_of, other)) for other in experiment.ensemble]
+        together = ["--ensemble", *others] if others else []
         evaluate = [str(ROOT / "evaluate.py"), *places, "--split", "val", *experiment.evaluate]
-        call(evaluate, log)
+        call([*evaluate, *together], log)
         found = read_json(output, "the record of an evaluation")
         training = found["training"]
         record = {

@@ -91,7 +91,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         program = Path(words[0]).stem if words[0] != "-c" else words[2]
         named = {"train": "--resume" if "--resume" in words else "--out"}.get(program, "--model")
         folder = Path(words[words.index(named) + 1])
-        made.append([program, folder.name, *(w for w in words if w.startswith("runs/"))])
+        others = words[words.index("--ensemble") + 1 :] if "--ensemble" in words else []
+        made.append([program, folder.name, *(Path(other).name for other in others)])
         if program == "train":
             if folder.name.startswith("bad"):
                 raise FailedError("no luck")
@@ -153,6 +154,16 @@ def test_what_an_experiment_needs_is_run_first(runner: Runner, calls) -> None:
         ["train", "on-seed1"],
         ["evaluate", "on-seed1"],
     ]
+
+
+def test_an_ensemble_has_the_models_of_all_its_seeds(runner: Runner, calls) -> None:
+    base = Experiment("decoders", "base", ("lstm",))
+    together = Experiment("search", "together", model_of="base", ensemble=(1, 2))
+    with_experiments(runner, base, together)
+    assert runner.run(together, 0) == "done"
+    trained = {call[1] for call in calls if call[0] == "train"}
+    assert trained == {"base-seed0", "base-seed1", "base-seed2"}
+    assert calls[-1] == ["evaluate", "base-seed0", "base-seed1", "base-seed2"]
 
 
 def test_a_trained_model_is_only_evaluated(runner: Runner, calls) -> None:
