@@ -25,9 +25,9 @@ def points(records: Records) -> dict[int, list[float]]:
 
 
 def draw_curve(records: Records, file: Path) -> bool:
-    """Draw it as a PNG; False where there is nothing to draw yet."""
+    """Draw it as a PNG; False where there are no two points yet."""
     found = points(records)
-    if not found:
+    if len(found) < 2:
         return False
     figure = new_figure(5.5, 3.6)
     axes = figure.add_subplot()

@@ -391,7 +391,7 @@ def test_the_curve_of_data_has_a_point_for_each_number_of_photos(tmp_path: Path)
     assert curve.draw_curve(records, tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as picture:
         assert picture.width > picture.height > 300
-    assert not curve.draw_curve({"aoa": of(6090, 9.0)}, tmp_path / "none.png")
+    assert not curve.draw_curve({"pooled-gru": of(6090, 0.4)}, tmp_path / "none.png")
 
 
 def test_options_of_the_program() -> None:
