@@ -119,8 +119,8 @@ def test_settings_survive_json() -> None:
 
 
 def test_settings_that_make_no_sense_are_told_with_their_file() -> None:
-    with pytest.raises(InputError, match=r"run\.json: cannot be used \(beam_size 0"):
-        parse(SearchConfig, {"beam_size": 0}, Path("run.json"))
+    with pytest.raises(InputError, match=r"run\.json: cannot be used \(beam_size -1"):
+        parse(SearchConfig, {"beam_size": -1}, Path("run.json"))
 
 
 def test_models_are_found_by_path_run_or_name(folder: Path, tmp_path: Path, monkeypatch) -> None:
