@@ -23,6 +23,7 @@ from captioner.vocabulary import END
 FILE = "consensus.npz"
 """In the folder of a model that has one; numbers alone, and NumPy can read them."""
 
+# As in captioner.metrics, which takes long to import where captions are only looked for.
 MAX_N = 4
 SIGMA = 6.0
 """Of the Gaussian by which CIDEr-D punishes a wrong length, in words."""

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from captioner import consensus
 from captioner.commands import main
 from captioner.config import SearchConfig
 from captioner.consensus import FILE, ConsensusConfig, ConsensusScorer, ngrams, read_consensus
 from captioner.datasets import read_dataset
 from captioner.errors import InputError
 from captioner.exporting import export_model
-from captioner.metrics import CiderD
+from captioner.metrics import CiderD, bleu, reward
 from captioner.model import Captioner
 from captioner.regression import gather_statistics, learn_consensus, solve
 from captioner.runtime import OnnxCaptioner
@@ -100,6 +101,11 @@ def test_what_is_expected_of_the_photos_learned_from_is_what_people_said() -> No
 
 def hash_of(gram: tuple[int, ...]) -> int:
     return int(list(ngrams(np.array([gram])))[-1].hashes[0])
+
+
+def test_numbers_are_those_of_the_metric() -> None:
+    assert (consensus.MAX_N, consensus.SIGMA) == (bleu.MAX_N, reward.SIGMA)
+    assert consensus.SCALE == reward.SCALE
 
 
 def test_agreement_is_cider_d_with_what_is_expected() -> None:
