@@ -1,7 +1,7 @@
 """Consensus re-ranking: of the captions of a beam, the one that people would most agree with.
 
-Which n-grams people say of a photo is foretold from its features, by ridge regression on the
-training photos (`captioner.regression`); a caption made of such n-grams is a good one.
+Which n-grams people say of a photo is foretold from its features, by a small network that learned
+it from the training photos (`captioner.regression`); a caption made of such n-grams is a good one.
 """
 
 import json
@@ -50,23 +50,29 @@ class ConsensusConfig:
 
     weight: float = 0.1
     """Of the captioner's own opinion, the mean log-probability of a word in nats."""
-    ridge: float = 1.0
-    """How strongly the regression is drawn to what people say of any photo."""
+    units: int = 512
+    """Hidden units of the network that foretells (U)."""
     rank: int = 256
     """Different directions in which what they say of photos differs, at most (R)."""
     num_ngrams: int = 20_000
     """N-grams that are foretold, at most (K): those said of the most training photos."""
+    dropout: float = 0.5
+    """Share of the hidden units silenced in training; three fifths of it of the features."""
+    steps: int = 1000
+    """Of training, on 256 photos each."""
+    seed: int = 0
+    """Of its weights and of the order of the photos."""
     made_from: str = ""
     """SHA-256 of the weights (model.safetensors) of the captioner whose features these are."""
 
     def __post_init__(self) -> None:
-        for name in ("rank", "num_ngrams"):
+        for name in ("units", "rank", "num_ngrams", "steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"weight {self.weight} must not be below 0")
-        if not 0 < self.ridge < float("inf"):
-            raise ValueError(f"ridge {self.ridge} must be above 0")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout {self.dropout} must be at least 0 and below 1")
 
 
 class Ngrams(NamedTuple):
@@ -83,7 +89,8 @@ class Ngrams(NamedTuple):
 class ConsensusScorer:
     """Tells how much people would agree with a caption, from the features of its photo.
 
-        t(p)     = t0 + V^T W^T (x(p) - x0) / spread
+        u(p)     = max(0, gains * U^T (x(p) - x0) / spread + b)
+        t(p)     = t0 + V^T W^T u(p)
         score(c) = 10/4 l(c) sum_n <g_n(c), t_n(p)> / |g_n(c)|  +  weight log P(c | p) / words
 
     g_n(c) has the TF-IDF weights of a caption's n-grams, END among the words, each counted once in
@@ -97,9 +104,12 @@ class ConsensusScorer:
         hashes: Of the n-grams foretold, ascending (K).
         rarity: Their inverse document frequency, in nats.
         unseen: That of an n-gram that is not foretold.
-        usual: How much of each is in the captions of any photo (t0).
+        usual: How much of each is said where no hidden unit is awake (t0).
         basis: V, in whole numbers up to 127, (R, K).
-        weights: W, with the scales of the basis, (X, R).
+        weights: W, with the scales of the basis, (U, R).
+        hidden: U, in whole numbers up to 127, (X, U).
+        gains: Of the hidden units, the scales of U (U).
+        bias: Likewise, b (U).
         mean: Of the features (x0).
         spread: Their standard deviations.
         lengths: How many training captions have 0, 1, 2, ... words.
@@ -113,15 +123,19 @@ class ConsensusScorer:
         unseen: Float[np.ndarray, ""],
         usual: Float[np.ndarray, " K"],
         basis: Integer[np.ndarray, "R K"],
-        weights: Float[np.ndarray, "X R"],
+        weights: Float[np.ndarray, "U R"],
+        hidden: Integer[np.ndarray, "X U"],
+        gains: Float[np.ndarray, " U"],
+        bias: Float[np.ndarray, " U"],
         mean: Float[np.ndarray, " X"],
         spread: Float[np.ndarray, " X"],
         lengths: Integer[np.ndarray, " L"],
         config: ConsensusConfig,
     ) -> None:
         self.hashes, self.rarity, self.unseen, self.usual = hashes, rarity, unseen, usual
-        self.basis, self.weights, self.mean, self.spread = basis, weights, mean, spread
-        self.lengths = lengths
+        self.basis, self.weights = basis, weights
+        self.hidden, self.gains, self.bias = hidden, gains, bias
+        self.mean, self.spread, self.lengths = mean, spread, lengths
         self.config = config
 
     def expect(self, features: Float[np.ndarray, "N X"]) -> Float[np.ndarray, "N K"]:
@@ -131,8 +145,10 @@ class ConsensusScorer:
                 f"{FILE} is for {len(self.mean)} features of a photo, not {features.shape[1]}; "
                 "run captioner consensus, or captioner export, again"
             )
-        apart = (features - self.mean) / self.spread
-        return self.usual + (apart @ self.weights) @ self.basis.astype(np.float32)
+        apart = ((features - self.mean) / self.spread).astype(np.float32)
+        awake = np.maximum(apart @ self.hidden.astype(np.float32) * self.gains + self.bias, 0)
+        directions = awake @ self.weights.astype(np.float32)
+        return self.usual + directions @ self.basis.astype(np.float32)
 
     def agreement(
         self, features: Float[np.ndarray, "N X"], captions: Int[np.ndarray, "N B T"]
@@ -251,12 +267,15 @@ def read_consensus(folder: Path, made_from: str) -> ConsensusScorer | None:
 
 
 def _fit_together(found: ConsensusScorer) -> bool:
-    (ranks, ngrams), features = found.basis.shape, len(found.mean)
-    numbers = (found.rarity, found.unseen, found.usual, found.weights, found.mean, found.spread)
+    (ranks, ngrams), features, units = found.basis.shape, len(found.mean), len(found.bias)
+    words = (found.rarity, found.unseen, found.usual)
+    numbers = (*words, found.weights, found.gains, found.bias, found.mean, found.spread)
     return (
         ngrams > 0
         and found.hashes.shape == found.rarity.shape == found.usual.shape == (ngrams,)
-        and found.weights.shape == (features, ranks)
+        and found.hidden.shape == (features, units)
+        and found.weights.shape == (units, ranks)
+        and found.gains.shape == (units,)
         and found.spread.shape == (features,)
         and found.lengths.ndim == 1
         and int(found.lengths.sum()) > 0

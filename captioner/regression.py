@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from captioner.confidence import weights_of
 from captioner.config import CHOICE, SearchConfig
@@ -21,25 +23,27 @@ from captioner.model import Captioner
 from captioner.runtime import find_export
 from captioner.vocabulary import END, tokenise
 
-RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0)
-WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
+WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.8)
 """The settings tried."""
 LEAST = 0.01
 """Spread of a feature, as a share of the greatest."""
 LONGEST = 255
 """Words of a caption that are told apart."""
+TOGETHER = 256
+"""Photos in a step of training."""
+LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.1
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """All that a regression from features to n-grams needs of the photos that it learns from."""
+class Said:
+    """What people say of photos, and what the photos look like."""
 
     parts: dict[str, Any]
     """What a `ConsensusScorer` is given as it is."""
-    squares: Float[np.ndarray, "X X"]
-    """Of the features, standardised, (x - x0) / spread: the sum of their outer products."""
-    products: Float[np.ndarray, "X K"]
-    """The same of features and n-grams."""
+    features: Float[np.ndarray, "P X"]
+    """Of the photos, standardised: (x - x0) / spread."""
+    ngrams: Tensor
+    """How much of each n-gram is in the captions of a photo, (P, K), sparse."""
 
 
 def learn_consensus(
@@ -59,7 +63,7 @@ def learn_consensus(
         dataset: With the photos of its splits.
         split: Which one; no photo of it may be captioned later to see how good the model is.
         config: Its settings.
-        choose_on: Choose its `ridge` and `weight` by CIDEr-D on this split, which is another.
+        choose_on: Choose its `weight` by CIDEr-D on this split, which is another.
         skip_bad: Leave photos out that cannot be read.
         device: Where to work.
 
@@ -76,26 +80,27 @@ def learn_consensus(
     words = captioner.vocabulary
     folder = find_model(model)
     config = replace(config, made_from=weights_of(folder))
-    known = gather_statistics(
+    known = gather_said(
         np.concatenate([captioner.pooled(features) for _, features in _parts(captioner, maps)]),
         [[words.indices(words.split(text)) for text in photo.captions] for photo in photos],
         config.num_ngrams,
     )
+    del maps
+    found = train(known, config)
     if choose_on:
         others, maps = with_maps(cache, dataset.split(choose_on), skip_bad, "Features")
-        config = choose(captioner, known, config, others, maps)
-    found = solve(known, config)
+        found.config = replace(config, weight=choose(captioner, found, others, maps))
     for place in {folder, find_export(model) or folder}:
         found.save(place)
     return found
 
 
-def gather_statistics(
+def gather_said(
     features: Float[np.ndarray, "P X"],
     captions: Sequence[Sequence[Sequence[int]]],
     num_ngrams: int,
-) -> Statistics:
-    """Count the n-grams of photos, and how they go with features.
+) -> Said:
+    """Count the n-grams of photos.
 
     Args:
         features: Of each photo.
@@ -129,99 +134,118 @@ def gather_statistics(
         weights = counts * np.where(known, rarity[places], np.log(P))
         norms = np.sqrt(np.bincount(rows, weights**2, len(said)))
         value = weights / np.where(norms > 0, norms, 1)[rows] * share[photo[rows]]
-        cells.append((photo[rows] * K + places)[known])
+        cells.append(np.stack([photo[rows], places])[:, known])
         values.append(value[known])
-    cell = np.concatenate(cells)
-    by_photo = np.argsort(cell, kind="stable")
-    cell, value = cell[by_photo], np.concatenate(values)[by_photo]
+    where = torch.from_numpy(np.concatenate(cells, axis=1))
+    how_much = torch.from_numpy(np.concatenate(values)).float()
+    spoken = torch.sparse_coo_tensor(where, how_much, (P, K), check_invariants=True).coalesce()
 
     mean = features.mean(axis=0, dtype=np.float64)
     spread = features.std(axis=0, dtype=np.float64)
     # Where photos hardly differ there is nothing to learn, and noise would be made loud.
-    spread = (
-        np.maximum(spread, LEAST * (spread.max() or 1.0)) * len(mean) ** 0.5
-    )  # squares sum to 1
-    apart = ((features - mean) / spread).astype(np.float32)
-    products = np.zeros((len(mean), K), dtype=np.float32)
-    usual = np.zeros(K)
-    for first in range(0, P, BATCH):
-        last = min(first + BATCH, P)
-        here = slice(*np.searchsorted(cell, [first * K, last * K]))
-        sums = np.bincount(cell[here] - first * K, value[here], (last - first) * K)
-        dense = sums.astype(np.float32).reshape(-1, K)
-        products += apart[first:last].T @ dense
-        usual += dense.sum(axis=0)
+    spread = np.maximum(spread, LEAST * (spread.max() or 1.0))
     parts = {
         "hashes": hashes,
         "rarity": rarity.astype(np.float32),
         "unseen": np.array(np.log(P), dtype=np.float32),
-        "usual": (usual / P).astype(np.float32),
         "mean": mean.astype(np.float32),
         "spread": spread.astype(np.float32),
         "lengths": np.bincount(np.minimum(lengths_of(table), LONGEST)),
     }
-    return Statistics(parts, apart.T.astype(np.float64) @ apart, products)
+    return Said(parts, ((features - mean) / spread).astype(np.float32), spoken)
 
 
-def solve(known: Statistics, config: ConsensusConfig) -> ConsensusScorer:
-    """The ridge regression of lower rank that is nearest to the full one on its photos.
+def train(known: Said, config: ConsensusConfig) -> ConsensusScorer:
+    """A network with one hidden layer that foretells n-grams by least squares.
 
-    Izenman 1975 (Reduced-rank regression for the multivariate linear model, Journal of Multivariate
-    Analysis 5), section 2, with all n-grams alike.
+    It foretells where a photo lies among the directions in which what is said of photos differs
+    most, the principal components of their n-grams (Halko et al. 2011, arXiv:0909.4061).
     """
-    X = len(known.squares)
-    full = np.linalg.solve(known.squares + config.ridge * np.eye(X), known.products)  # (X, K)
-    # The lengths of its columns are those of what the regression says on the photos.
-    root = np.linalg.cholesky(known.squares + 1e-6 * np.eye(X)).T
-    fitted = root @ full
-    directions = np.linalg.eigh(fitted @ fitted.T)[1][:, -config.rank :]  # (X, R)
-    basis = directions.T @ fitted  # (R, K)
-    scales = np.abs(basis).max(axis=1) / 127
-    scales = np.where(scales > 0, scales, 1.0)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        usual = torch.sparse.sum(known.ngrams, dim=0).to_dense() / len(known.features)
+        rank = min(config.rank, *known.ngrams.shape)
+        _, _, basis = torch.svd_lowrank(known.ngrams, rank, niter=4, M=usual.unsqueeze(0))  # (K, R)
+        places = torch.sparse.mm(known.ngrams, basis) - usual @ basis  # (P, R)
+        scale = places.std().clamp_min(1e-12) if len(places) > 1 else torch.tensor(1.0)
+        hidden, out = _fit(torch.from_numpy(known.features), places / scale, config)
+    usual = usual + scale * basis @ out.bias
+    basis_scales, basis_bytes = _in_bytes(basis.t(), dim=1)
+    gains, hidden_bytes = _in_bytes(hidden.weight.t(), dim=0)
+    weights = scale * out.weight.t() * basis_scales  # (U, R)
     return ConsensusScorer(
-        basis=np.rint(basis / scales[:, None]).astype(np.int8),
-        weights=(np.linalg.solve(root, directions) * scales).astype(np.float32),
+        usual=usual.numpy(),
+        basis=basis_bytes.numpy(),
+        weights=weights.numpy(),
+        hidden=hidden_bytes.numpy(),
+        gains=gains.numpy(),
+        bias=hidden.bias.numpy(),
         config=config,
         **known.parts,
     )
 
 
+def _fit(
+    features: Float[Tensor, "P X"], places: Float[Tensor, "P R"], config: ConsensusConfig
+) -> tuple[nn.Linear, nn.Linear]:
+    """Both layers of the network, trained."""
+    from tqdm import trange
+
+    hidden = nn.Linear(features.shape[1], config.units)
+    out = nn.Linear(config.units, places.shape[1])
+    network = nn.Sequential(
+        nn.Dropout(0.6 * config.dropout), hidden, nn.ReLU(), nn.Dropout(config.dropout), out
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
+    order = torch.empty(0, dtype=torch.long)
+    for _ in trange(config.steps, desc="What people say", unit="step", disable=None):
+        if not len(order):
+            order = torch.randperm(len(features))
+        rows, order = order[:TOGETHER], order[TOGETHER:]
+        loss = (network(features[rows]) - places[rows]).square().sum(dim=1).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    network.requires_grad_(False)
+    return hidden, out
+
+
+def _in_bytes(matrix: Float[Tensor, "A B"], dim: int) -> tuple[Float[Tensor, " C"], Tensor]:
+    """Scales of the rows (dim 1) or columns (dim 0), and the matrix in whole numbers to 127."""
+    scales = matrix.abs().amax(dim=dim, keepdim=True).clamp_min(1e-12) / 127
+    return scales.flatten(), (matrix / scales).round().to(torch.int8)
+
+
 def choose(
-    captioner: Captioner,
-    known: Statistics,
-    config: ConsensusConfig,
-    photos: Sequence[Photo],
-    maps: np.ndarray,
-) -> ConsensusConfig:
-    """The ridge and the weight that choose the best captions of photos, by CIDEr-D.
+    captioner: Captioner, scorer: ConsensusScorer, photos: Sequence[Photo], maps: np.ndarray
+) -> float:
+    """The weight of its own opinion with which a captioner chooses the best captions, by CIDEr-D.
 
     Args:
         captioner: The captions are those of `CHOICE` beams of it.
-        known: Of other photos.
-        config: The other settings.
+        scorer: Learned from other photos.
         photos: With their human captions.
         maps: Of these photos.
     """
     true = CiderD(references_of(photos))
-    scorers = [solve(known, replace(config, ridge=ridge)) for ridge in RIDGES]
-    # For each pair of settings, the sum of the scores of the captions that it chooses.
-    totals = np.zeros((len(RIDGES), len(WEIGHTS)))
+    # For each weight, the sum of the scores of the captions that it chooses.
+    totals = np.zeros(len(WEIGHTS))
     search = SearchConfig(beam_size=CHOICE, num_captions=CHOICE)
     for first, features in _parts(captioner, maps):
         found = captioner.search(features, search)
-        pooled = captioner.pooled(features)
         captions, own = in_a_table(captioner, found)
         texts = [[" ".join(tokenise(c.caption)) for c in of_photo] for of_photo in found]
         scores = np.full(own.shape, -np.inf)
         for row, of_photo in enumerate(texts):
             scores[row, : len(of_photo)] = true.score(of_photo, [first + row] * len(of_photo))
-        for i, scorer in enumerate(scorers):
-            agreement = scorer.agreement(pooled, captions)
-            for j, weight in enumerate(WEIGHTS):
-                best = np.argmax(agreement + weight * own, axis=1)
-                totals[i, j] += np.take_along_axis(scores, best[:, None], axis=1).sum()
-    i, j = divmod(int(totals.argmax()), len(WEIGHTS))
-    return replace(config, ridge=RIDGES[i], weight=WEIGHTS[j])
+        agreement = scorer.agreement(captioner.pooled(features), captions)
+        for j, weight in enumerate(WEIGHTS):
+            # A weight of nought does not make good what is no caption.
+            best = np.argmax(np.where(np.isfinite(own), agreement + weight * own, -np.inf), axis=1)
+            totals[j] += np.take_along_axis(scores, best[:, None], axis=1).sum()
+    return WEIGHTS[int(totals.argmax())]
 
 
 def in_a_table(

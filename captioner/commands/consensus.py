@@ -29,7 +29,7 @@ class ConsensusOptions:
     split: str = "train"
     """Which of its photos; none that the model is to be judged by."""
     choose_on: str | None = None
-    """Split, such as val, by whose scores ridge and weight are chosen."""
+    """Split, such as val, by whose scores the weight is chosen."""
     config: Annotated[ConsensusConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=ConsensusConfig
     )
@@ -71,7 +71,7 @@ def _learn(options: ConsensusOptions) -> int:
     file = find_model(options.model) / FILE
     say(
         f"{len(found.hashes):,} n-grams of {int(found.lengths.sum()):,} captions in {file}, "
-        f"{file.stat().st_size / 1e6:.1f} MB; ridge {found.config.ridge:g}, "
+        f"{file.stat().st_size / 1e6:.1f} MB; "
         f"weight {found.config.weight:g}"
     )
     return 0
