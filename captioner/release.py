@@ -13,7 +13,10 @@ from captioner.commands import finish
 
 
 def release(model: Path, output: Path, scores: Path, note: Path | None = None) -> int:
-    """Copy a model with its weights halved.
+    """Copy a model with its weights halved; its consensus and its confidence go with it.
+
+    Halved weights give hardly ever another caption, so that what was learned of the model's
+    captions holds for those of the copy.
 
     Args:
         model: Folder of the model or of its run.
@@ -24,7 +27,9 @@ def release(model: Path, output: Path, scores: Path, note: Path | None = None) -
     from captioner.backbones import fingerprint
     from captioner.card import write_card
     from captioner.checkpoint import save_model
-    from captioner.files import read_json
+    from captioner.confidence import FILE as CONFIDENCE
+    from captioner.confidence import weights_of
+    from captioner.files import read_json, write_json
     from captioner.folders import find_model
     from captioner.model import Captioner
 
@@ -46,6 +51,13 @@ def release(model: Path, output: Path, scores: Path, note: Path | None = None) -
     if note:
         card = f"{card}\n{note.read_text(encoding='utf-8')}"
     save_model(output, config, captioner.vocabulary, halved, notes, card)
+    made_from = weights_of(output)
+    if consensus := captioner.consensus:
+        consensus.config = replace(consensus.config, made_from=made_from)
+        consensus.save(output)
+    if captioner.confidence:
+        confidence = read_json(folder / CONFIDENCE, "the confidence of a model")
+        write_json(output / CONFIDENCE, confidence | {"made_from": made_from})
     return 0
 
 

@@ -37,7 +37,7 @@ def indices(text: str) -> list[int]:
 
 
 def made(**settings: object) -> ConsensusScorer:
-    usual: dict[str, object] = {"dropout": 0.0, "units": 32}
+    usual: dict[str, object] = {"dropout": 0.0, "units": 64, "steps": 400}
     config = ConsensusConfig(**{**usual, **settings})  # type: ignore[arg-type]
     captions = [[indices(text) for text in photo] for photo in CAPTIONS]
     return train(gather_said(FEATURES, captions, config.num_ngrams), config)
@@ -84,7 +84,7 @@ def test_ngrams_are_counted_up_to_end_and_hashed_alike() -> None:
 
 def test_what_is_expected_of_the_photos_learned_from_is_what_people_said() -> None:
     # Three photos are learned by heart where nothing is silenced.
-    scorer = made()
+    scorer = made(steps=1500)
     expected = scorer.expect(FEATURES)
     rarity = inverse_frequencies()
     assert len(scorer.hashes) == len(rarity)
@@ -192,7 +192,7 @@ def model(trained: Path, coloured: Path, tmp_path: Path) -> Path:
     """A copy of the trained model, with a consensus."""
     folder = tmp_path / "model"
     shutil.copytree(trained / "best", folder)
-    learn_consensus(folder, read_dataset(coloured), config=ConsensusConfig(weight=0.2))
+    learn_consensus(folder, read_dataset(coloured), config=ConsensusConfig(weight=0.2, steps=100))
     return folder
 
 
@@ -223,7 +223,7 @@ def test_settings_are_chosen_by_the_scores_of_the_captions_that_they_choose(
     model: Path, coloured: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = read_dataset(coloured)
-    config = ConsensusConfig()
+    config = ConsensusConfig(steps=100)
     monkeypatch.setattr("captioner.regression.WEIGHTS", (0.0, 50.0))
     monkeypatch.setattr("captioner.regression.CHOICE", 4)
     chosen = learn_consensus(model, dataset, config=config, choose_on="val").config
@@ -247,7 +247,7 @@ def test_places_are_told_apart_by_their_spread(coloured: Path, tiny_run, tmp_pat
     begin(tmp_path / "run", run)
     train_captioner(tmp_path / "run", run)
     model = tmp_path / "run" / "best"
-    found = learn_consensus(model, read_dataset(coloured), config=ConsensusConfig())
+    found = learn_consensus(model, read_dataset(coloured), config=ConsensusConfig(steps=100))
     assert len(found.mean) == 2 * Captioner.from_pretrained(model).config.encoder.features
     files = [photo.file for photo in read_dataset(coloured).split("val")]
     same_as_the_export(model, files, tmp_path / "onnx")
@@ -275,6 +275,7 @@ def test_the_command_learns_it_and_search_can_leave_it_out(
     folder = tmp_path / "model"
     shutil.copytree(trained / "best", folder)
     arguments = ["consensus", "--model", str(folder), "--data", str(coloured), "--rank", "5"]
+    arguments = [*arguments[:-2], "--steps", "100", *arguments[-2:]]
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 0
@@ -317,3 +318,26 @@ def test_a_search_that_says_nothing_of_beams_has_many_where_people_choose(
     captioner.consensus = None
     assert captioner.settle(usual).beam_size == 3
     assert captioner(photo, usual) == captioner(photo, beam_size=3)
+
+
+def test_the_copy_that_is_given_to_others_chooses_as_its_model_does(
+    model: Path, coloured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from captioner.calibration import calibrate
+    from captioner.release import release
+
+    monkeypatch.setattr("captioner.calibration.FEWEST", 4)
+    dataset = read_dataset(coloured)
+    fitted = calibrate(model, dataset, "val", bar=0.5)[0]
+    scores = tmp_path / "scores.json"
+    scores.write_text(json.dumps({"split": "test", "metrics": {"cider_d": 1.0}, "photos": 8}))
+    release(model, tmp_path / "copy", scores)
+    one, other = (Captioner.from_pretrained(folder) for folder in (model, tmp_path / "copy"))
+    assert other.consensus is not None
+    assert other.confidence is not None
+    assert other.confidence.best == fitted.best
+    files = [photo.file for photo in dataset.split("val")]
+    assert one(files) == other(files)
+    found = [next(iter(c.stream(files[:1], SearchConfig())))[0] for c in (one, other)]  # type: ignore[index]
+    assert found[0].agreement == pytest.approx(found[1].agreement, abs=0.05)
+    assert found[0].confidence == pytest.approx(found[1].confidence, abs=0.02)
