@@ -58,6 +58,8 @@ class ConsensusConfig:
     """N-grams that are foretold, at most (K): those said of the most training photos."""
     dropout: float = 0.5
     """Share of the hidden units silenced in training; three fifths of it of the features."""
+    views: int = 1
+    """Views of each photo that it learns from, as of train.py; training photos alone have them."""
     steps: int = 1000
     """Of training, on 256 photos each."""
     seed: int = 0
@@ -66,7 +68,7 @@ class ConsensusConfig:
     """SHA-256 of the weights (model.safetensors) of the captioner whose features these are."""
 
     def __post_init__(self) -> None:
-        for name in ("units", "rank", "num_ngrams", "steps"):
+        for name in ("units", "rank", "num_ngrams", "views", "steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
         if not 0 <= self.weight < float("inf"):

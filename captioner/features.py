@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from captioner.encoder import Encoder
 from captioner.errors import InputError
 from captioner.extraction import cache_folder, look_at, make_look
 from captioner.files import read_json, unwritable, write_json
-from captioner.views import View
+from captioner.views import View, fixed_view, may_mirror
 
 logger = logging.getLogger("captioner")
 
@@ -189,6 +189,33 @@ def with_maps(
     if not good:
         raise InputError("no photo is left to work with")
     return [photos[number] for number in good], maps[good]
+
+
+def other_views(
+    dataset: PhotoSet,
+    encoder: Encoder,
+    train: Sequence[Photo],
+    number: int,
+    places: bool,
+    skip_bad: bool,
+) -> Iterator[np.ndarray]:
+    """Maps of the kept views of training photos but the first, which is the whole photo.
+
+    Args:
+        dataset: They are of its split `train`.
+        encoder: Looks at them.
+        train: The photos.
+        number: Of the views, the first counted.
+        places: Whether maps of places are wanted.
+        skip_bad: Leave photos out that cannot be read.
+    """
+    everyone = dataset.split("train")
+    files = [photo.file for photo in everyone]
+    mirrors = [may_mirror(photo.captions) for photo in everyone]
+    for view in range(1, number):
+        seen = [fixed_view(file, view, may) for file, may in zip(files, mirrors, strict=True)]
+        cache = FeatureCache(dataset.root, files, encoder, places, views=seen)
+        yield with_maps(cache, train, skip_bad, f"View {view + 1} of {number}")[1]
 
 
 def project(encoder: Encoder, maps: np.ndarray) -> np.ndarray:

@@ -16,13 +16,12 @@ from captioner.datasets import Photo, PhotoSet
 from captioner.decoders import DECODERS
 from captioner.encoder import Encoder
 from captioner.errors import InputError
-from captioner.features import FeatureCache, dataset_cache, project, with_maps
+from captioner.features import dataset_cache, other_views, project, with_maps
 from captioner.finetuning import Photos
 from captioner.language import LanguageModel, check_start, start_decoder
 from captioner.metrics.health import letters
 from captioner.model import Captioner
 from captioner.validation import Validation
-from captioner.views import fixed_view, may_mirror
 from captioner.vocabulary import Vocabulary
 
 logger = logging.getLogger("captioner")
@@ -139,17 +138,8 @@ def _all_views(
     run: Run, dataset: PhotoSet, encoder: Encoder, train: list[Photo], whole: np.ndarray
 ) -> Variants:
     """Features of the views of the training photos, the whole photos first."""
-    features = [whole]
-    everyone = dataset.split("train")
-    files = [photo.file for photo in everyone]
-    mirrors = [may_mirror(photo.captions) for photo in everyone]
-    for number in range(1, run.config.views):
-        seen = [fixed_view(file, number, may) for file, may in zip(files, mirrors, strict=True)]
-        places = whole.ndim == 3
-        cache = FeatureCache(dataset.root, files, encoder, places, views=seen)
-        _, maps = with_maps(cache, train, run.skip_bad, f"View {number + 1} of {run.config.views}")
-        features.append(project(encoder, maps))
-    return Variants(features)
+    others = other_views(dataset, encoder, train, run.config.views, whole.ndim == 3, run.skip_bad)
+    return Variants([whole, *(project(encoder, maps) for maps in others)])
 
 
 def draw_photos(dataset: PhotoSet, number: int, seed: int) -> tuple[Photo, ...]:

@@ -17,6 +17,19 @@ PRESETS["gru"] = replace(PRESETS["lstm"], cell="gru")
 # python train.py rnn --data data/flickr8k: likewise, 10 minutes, 0.403 and 0.427.
 PRESETS["rnn"] = replace(PRESETS["lstm"], cell="rnn", learning_rate=5e-4)
 
+# python train.py attention --data data/flickr8k: looks at the photo's places before each word, and
+# learns from four views of each photo; 39 minutes on one of two cores (Xeon with AMX, beside other
+# work), CIDEr-D 0.487 by greedy search, 0.58 where what people would say chooses among 20 beams.
+PRESETS["attention"] = replace(
+    PRESETS["lstm"],
+    decoder="attention",
+    attention=256,
+    views=4,
+    label_smoothing=0.1,
+    average=0.998,
+    epochs=10,
+)
+
 # python train.py: learns the drawn scenes in 3 minutes on two cores, besides two to draw them and
 # to put them through the CNN; CIDEr-D 2.45 on the test pictures. Their colours are lost in the
 # CNN's last map, so the early ones are taken too.

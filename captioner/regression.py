@@ -16,7 +16,7 @@ from captioner.consensus import ConsensusConfig, ConsensusScorer, find, lengths_
 from captioner.datasets import Photo, PhotoSet
 from captioner.errors import InputError
 from captioner.evaluation import BATCH, references_of
-from captioner.features import dataset_cache, with_maps
+from captioner.features import dataset_cache, other_views, with_maps
 from captioner.folders import find_model
 from captioner.metrics import CiderD
 from captioner.model import Captioner
@@ -40,8 +40,8 @@ class Said:
 
     parts: dict[str, Any]
     """What a `ConsensusScorer` is given as it is."""
-    features: Float[np.ndarray, "P X"]
-    """Of the photos, standardised: (x - x0) / spread."""
+    features: Float[np.ndarray, "W P X"]
+    """Of each view of the photos, standardised: (x - x0) / spread."""
     ngrams: Tensor
     """How much of each n-gram is in the captions of a photo, (P, K), sparse."""
 
@@ -80,12 +80,20 @@ def learn_consensus(
     words = captioner.vocabulary
     folder = find_model(model)
     config = replace(config, made_from=weights_of(folder))
+    seen = [_pooled(captioner, maps)]
+    del maps
+    if config.views > 1:
+        if split != "train":
+            raise InputError(f"{split}: has no views; leave out --views or --split")
+        views = other_views(
+            dataset, captioner.encoder, photos, config.views, captioner.places, skip_bad
+        )
+        seen += [_pooled(captioner, maps) for maps in views]
     known = gather_said(
-        np.concatenate([captioner.pooled(features) for _, features in _parts(captioner, maps)]),
+        np.stack(seen),
         [[words.indices(words.split(text)) for text in photo.captions] for photo in photos],
         config.num_ngrams,
     )
-    del maps
     found = train(known, config)
     if choose_on:
         others, maps = with_maps(cache, dataset.split(choose_on), skip_bad, "Features")
@@ -96,18 +104,18 @@ def learn_consensus(
 
 
 def gather_said(
-    features: Float[np.ndarray, "P X"],
+    features: Float[np.ndarray, "W P X"],
     captions: Sequence[Sequence[Sequence[int]]],
     num_ngrams: int,
 ) -> Said:
     """Count the n-grams of photos.
 
     Args:
-        features: Of each photo.
+        features: Of W views of each photo, the first of which is what will be captioned.
         captions: Of each photo, as indices without START and END.
         num_ngrams: Only so many count, those said of the most photos.
     """
-    P = len(features)
+    P = features.shape[1]
     said = [caption for of_photo in captions for caption in of_photo]
     photo = np.repeat(np.arange(P), [len(of_photo) for of_photo in captions])
     table = np.full((len(said), max(map(len, said)) + 1), END)
@@ -140,8 +148,8 @@ def gather_said(
     how_much = torch.from_numpy(np.concatenate(values)).float()
     spoken = torch.sparse_coo_tensor(where, how_much, (P, K), check_invariants=True).coalesce()
 
-    mean = features.mean(axis=0, dtype=np.float64)
-    spread = features.std(axis=0, dtype=np.float64)
+    mean = features[0].mean(axis=0, dtype=np.float64)
+    spread = features[0].std(axis=0, dtype=np.float64)
     # Where photos hardly differ there is nothing to learn, and noise would be made loud.
     spread = np.maximum(spread, LEAST * (spread.max() or 1.0))
     parts = {
@@ -163,7 +171,7 @@ def train(known: Said, config: ConsensusConfig) -> ConsensusScorer:
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        usual = torch.sparse.sum(known.ngrams, dim=0).to_dense() / len(known.features)
+        usual = torch.sparse.sum(known.ngrams, dim=0).to_dense() / known.features.shape[1]
         rank = min(config.rank, *known.ngrams.shape)
         _, _, basis = torch.svd_lowrank(known.ngrams, rank, niter=4, M=usual.unsqueeze(0))  # (K, R)
         places = torch.sparse.mm(known.ngrams, basis) - usual @ basis  # (P, R)
@@ -186,12 +194,12 @@ def train(known: Said, config: ConsensusConfig) -> ConsensusScorer:
 
 
 def _fit(
-    features: Float[Tensor, "P X"], places: Float[Tensor, "P R"], config: ConsensusConfig
+    features: Float[Tensor, "W P X"], places: Float[Tensor, "P R"], config: ConsensusConfig
 ) -> tuple[nn.Linear, nn.Linear]:
     """Both layers of the network, trained."""
     from tqdm import trange
 
-    hidden = nn.Linear(features.shape[1], config.units)
+    hidden = nn.Linear(features.shape[2], config.units)
     out = nn.Linear(config.units, places.shape[1])
     network = nn.Sequential(
         nn.Dropout(0.6 * config.dropout), hidden, nn.ReLU(), nn.Dropout(config.dropout), out
@@ -201,9 +209,10 @@ def _fit(
     order = torch.empty(0, dtype=torch.long)
     for _ in trange(config.steps, desc="What people say", unit="step", disable=None):
         if not len(order):
-            order = torch.randperm(len(features))
+            order = torch.randperm(len(places))
         rows, order = order[:TOGETHER], order[TOGETHER:]
-        loss = (network(features[rows]) - places[rows]).square().sum(dim=1).mean()
+        views = torch.randint(len(features), (len(rows),))
+        loss = (network(features[views, rows]) - places[rows]).square().sum(dim=1).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -262,6 +271,10 @@ def in_a_table(
             captions[n, b, : len(row)] = row
             own[n, b] = caption.log_prob_per_word
     return captions, own
+
+
+def _pooled(captioner: Captioner, maps: np.ndarray) -> Float[np.ndarray, "P X"]:
+    return np.concatenate([captioner.pooled(features) for _, features in _parts(captioner, maps)])
 
 
 def _parts(captioner: Captioner, maps: np.ndarray) -> Iterator[tuple[int, Any]]:

@@ -40,7 +40,7 @@ def made(**settings: object) -> ConsensusScorer:
     usual: dict[str, object] = {"dropout": 0.0, "units": 64, "steps": 400}
     config = ConsensusConfig(**{**usual, **settings})  # type: ignore[arg-type]
     captions = [[indices(text) for text in photo] for photo in CAPTIONS]
-    return train(gather_said(FEATURES, captions, config.num_ngrams), config)
+    return train(gather_said(FEATURES[None], captions, config.num_ngrams), config)
 
 
 def padded(*captions: str) -> np.ndarray:
@@ -318,6 +318,20 @@ def test_a_search_that_says_nothing_of_beams_has_many_where_people_choose(
     captioner.consensus = None
     assert captioner.settle(usual).beam_size == 3
     assert captioner(photo, usual) == captioner(photo, beam_size=3)
+
+
+def test_views_are_learned_from_and_only_training_photos_have_them(
+    model: Path, coloured: Path
+) -> None:
+    dataset = read_dataset(coloured)
+    config = ConsensusConfig(steps=100, dropout=0.0)
+    whole, seen = (
+        learn_consensus(model, dataset, config=replace(config, views=views)) for views in (1, 2)
+    )
+    assert np.array_equal(whole.mean, seen.mean)
+    assert not np.array_equal(whole.hidden, seen.hidden)
+    with pytest.raises(InputError, match="val: has no views"):
+        learn_consensus(model, dataset, "val", config=replace(config, views=2))
 
 
 def test_the_copy_that_is_given_to_others_chooses_as_its_model_does(
