@@ -53,7 +53,8 @@ def test_the_wheel_captions_a_photo_from_another_folder_without_a_network(tmp_pa
     assert {name.removeprefix(model) for name in names if name.startswith(model)} == {
         "README.md", "config.json", "metrics.json", "model.safetensors", "vocabulary.json",
         "onnx/README.md", "onnx/config.json", "onnx/encoder.onnx", "onnx/step.onnx",
-        "onnx/vocabulary.json", "LICENSE-EfficientNet-Lite2.txt",
+        "onnx/vocabulary.json", "LICENSE-EfficientNet-Lite2.txt", "confidence.json",
+        "consensus.npz", "onnx/confidence.json", "onnx/consensus.npz",
     }  # fmt: skip
     assert not [name for name in names if name.endswith((".jpg", ".jpeg", ".pkl", ".pth"))]
 
