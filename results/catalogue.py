@@ -55,10 +55,10 @@ def _variants(group: str, preset: str, against: str, added: Mapping[str, str]) -
 
 
 def _going_on(group: str, preset: str, added: Mapping[str, str]) -> list[Experiment]:
-    """Training that goes on from the captioner with attention, at first with one seed."""
+    """Training that goes on from the captioner with attention."""
     return [
         Experiment(
-            group, name, (*preset.split(), *more.split()), seeds=(0,), begin_with="attention",
+            group, name, (*preset.split(), *more.split()), begin_with="attention",
             against="attention",
         )
         for name, more in added.items()
