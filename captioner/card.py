@@ -16,7 +16,7 @@ def write_card(config: ModelConfig, notes: dict[str, Any]) -> str:
     encoder, decoder, training = config.encoder, config.decoder, notes["training"]
     learned = "its last stages trained on" if encoder.tuned else "frozen"
     looks = "" if decoder.kind == "pooled" else f" ({decoder.kind})"
-    return f"""# {_article(decoder.cell)} {decoder.cell.upper()} captioner, trained on {training["data"]}
+    return f"""# {_called(decoder.cell)} captioner, trained on {training["data"]}
 
 `{encoder.backbone}` ({learned}, ImageNet weights, {encoder.preprocessing.size} x \
 {encoder.preprocessing.size} pixels, {encoder.preprocessing.fit}) gives {encoder.features} features;
@@ -49,7 +49,7 @@ def write_language_card(config: LanguageConfig, unit: str, notes: dict[str, Any]
     """
     decoder, training = config.decoder, notes["training"]
     units = {"word": "words", "char": "characters"}[unit]
-    return f"""# {_article(decoder.cell)} {decoder.cell.upper()} language model, trained on {training["data"]}
+    return f"""# {_called(decoder.cell)} language model, trained on {training["data"]}
 
 A {decoder.layers}-layer {decoder.cell} of {decoder.hidden} units that reads and writes {units}.
 
@@ -70,9 +70,9 @@ It knows what its text says and how, and nothing of what is true.
 {_made_by(training)}"""
 
 
-def _article(cell: str) -> str:
-    """As the name is spoken: an LSTM, an RNN, a GRU."""
-    return "A" if cell == "gru" else "An"
+def _called(cell: str) -> str:
+    """Its name after an article, as it is spoken: an LSTM, an RNN, a GRU."""
+    return f"{'A' if cell == 'gru' else 'An'} {cell.upper()}"
 
 
 def _commands(training: dict[str, Any]) -> str:
