@@ -63,7 +63,29 @@ def describe_photos(name: str, record: Record) -> list[str]:
     """A row of the table of photos; `PHOTO_HEADS` names its cells."""
     scores = [score(record, metric) for metric in ("cider_d", "bleu_4", "rouge_l")]
     different = f"{record['different_captions']:,} of {record['photos']:,}"
-    return [record["data"], link(name, record), *scores, different, training(record)]
+    return [
+        record["data"], link(name, record), search(record), *scores, different, amiss(record),
+        training(record),
+    ]  # fmt: skip
+
+
+def search(record: Record) -> str:
+    """How captions were looked for.
+
+    >>> search({"beam_size": 3}), search({"beam_size": 20, "consensus": True})
+    ('3 beams', '20 beams, consensus')
+    """
+    return f"{record['beam_size']} beams" + ", consensus" * record.get("consensus", False)
+
+
+def amiss(record: Record) -> str:
+    """Shares of captions that break off, and that say something twice, if it tells them.
+
+    >>> amiss({"shares": {"break_off": 0.001, "say_something_twice": 0.02}}), amiss({})
+    ('0.1%, 2.0%', '–')
+    """
+    shares = record.get("shares")
+    return f"{shares['break_off']:.1%}, {shares['say_something_twice']:.1%}" if shares else "–"
 
 
 def describe_scenes(name: str, record: Record) -> list[str]:
@@ -73,7 +95,8 @@ def describe_scenes(name: str, record: Record) -> list[str]:
 
 
 PHOTO_HEADS = (
-    "data", "model", "CIDEr-D", "BLEU-4", "ROUGE-L", "different captions", "training"
+    "data", "model", "search", "CIDEr-D", "BLEU-4", "ROUGE-L", "different captions",
+    "break off, say a thing twice", "training",
 )  # fmt: skip
 SHARES = ("things_right", "things_right_held_out", "colours_right", "colours_right_held_out")
 SCENE_HEADS = (
@@ -129,10 +152,9 @@ def write_table(heads: tuple[str, ...], records: dict[str, Record]) -> str:
         {f"{r['hardware']['processor']}, {r['hardware']['cores']} cores" for r in records.values()}
     )
     commits = sorted({short(record["commit"]) for record in records.values()})
-    note = (
-        f"Beams: {', '.join(map(str, beams))}. Machine: {'; '.join(machines)}. "
-        f"Commit: {', '.join(commits)}."
-    )
+    note = f"Machine: {'; '.join(machines)}. Commit: {', '.join(commits)}."
+    if "search" not in heads:
+        note = f"Beams: {', '.join(map(str, beams))}. {note}"
     return lines_of(heads, [tuple(describe(*item)) for item in records.items()], [note])
 
 
