@@ -128,7 +128,7 @@ def provide(text: str, coloured: Path, trained: Path, drawn: Path, taught: Path)
         shutil.copytree(taught, name)
     for name in re.findall(r"--model (exported)", text):
         shutil.copytree(MODELS / DEFAULT_MODEL / "onnx", name)
-    if "--min-confidence" in text:
+    if "--min-confidence" in text and "runs/my_photos" in text:
         calibrate("runs/my_photos", read_dataset(coloured))
     for name in re.findall(
         r"(?:--data |lm train (?=my_photos)|read_dataset\(\")(?!scenes)([\w/]+)", text
