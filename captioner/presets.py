@@ -48,9 +48,9 @@ PRESETS["fine-tune"] = TrainConfig(
     cnn_learning_rate=5e-5, learning_rate=3e-4, epochs=6, label_smoothing=0.1, average=0.998
 )
 
-# python train.py self-critical --begin-with RUN --data data/flickr8k: goes on with any captioner. From
-# that of `attention`, with --views 4 --dropout 0.5 --average 0.99 --epochs 6: 33 minutes on one of two
-# cores (Xeon with AMX, beside other work), CIDEr-D from 0.487 to 0.513 by greedy search.
+# python train.py self-critical --begin-with RUN --data data/flickr8k: goes on with any captioner.
+# From that of `attention`, with --views 4 --dropout 0.5 --average 0.99 --epochs 6: 33 minutes on
+# one of two cores (as above), CIDEr-D from 0.487 to 0.513 by greedy search.
 PRESETS["self-critical"] = TrainConfig(
     self_critical=True, dropout=0.0, learning_rate=5e-5, weight_decay=0.0, epochs=10, clip_norm=1.0
 )

@@ -338,10 +338,10 @@ def test_tables_of_made_records(tables: ModuleType, tmp_path: Path) -> None:
     assert tables.write_tables(tmp_path, readme, check=True) == 0
     parts = readme.read_text().removeprefix("above\n").split("between\n")
     photos, scenes, language, help_, speed = parts
-    rest = "20.0 (19.0 to 21.0) | 40.0 (39.0 to 41.0) | 7 of 900 | –"
+    rest = "| 20.0 (19.0 to 21.0) | 40.0 (39.0 to 41.0) | 7 of 900 | –"
     assert photos.splitlines()[4:8] == [
-        f"| f | [lstm](results/f-lstm-test.json) | 3 beams | 50.0 (49.0 to 51.0) | {rest} | 20 min |",
-        f"| f | [rnn](results/f-rnn-test.json) | 3 beams | 30.0 (29.0 to 31.0) | {rest} | – |",
+        f"| f | [lstm](results/f-lstm-test.json) | 3 beams | 50.0 (49.0 to 51.0) {rest} | 20 min |",
+        f"| f | [rnn](results/f-rnn-test.json) | 3 beams | 30.0 (29.0 to 31.0) {rest} | – |",
         "",
         "Machine: Chip, 2 cores. Commit: 0123456+.",
     ]
