@@ -31,4 +31,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'captioner' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    try:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ImportError(
+            f"captioner.{name} needs torch, which is not installed: pip install 'captioner[train]' "
+            "brings it; captioner.OnnxCaptioner captions photos without it"
+        ) from None

@@ -17,8 +17,8 @@ FILE = "confidence.json"
 """In the folder of a model that has one."""
 BAR = 0.4
 """CIDEr-D, from 0 to 10, of a good caption: what two in three people's captions reach, held against
-the four others of the photo (Flickr8k, validation), and less than half of the models' do, whose
-mean is 0.5."""
+the four others of the photo (Flickr8k, validation), and half of the models' do, whose mean is 0.5
+to 0.6."""
 SIGNALS = ("log_prob_per_word", "words", "margin", "agreement")
 """What a caption is judged by; see `signals_of`."""
 

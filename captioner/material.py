@@ -206,6 +206,20 @@ def _decoder_config(config: TrainConfig, encoder: EncoderConfig) -> DecoderConfi
     )
 
 
+def as_it_is(captioner: Captioner) -> dict[str, Any]:
+    """The settings of training that a captioner has settled, by their names in `TrainConfig`."""
+    encoder, decoder = captioner.config.encoder, captioner.config.decoder
+    names = ("cell", "layers", "embedding", "hidden", "attention", "tie_weights")
+    return {name: getattr(decoder, name) for name in names} | {
+        "decoder": decoder.kind,
+        "backbone": encoder.backbone,
+        "maps": encoder.maps,
+        "fit": encoder.preprocessing.fit,
+        "size": encoder.preprocessing.size,
+        "max_words": captioner.vocabulary.max_words,
+    }
+
+
 def check_settings(config: TrainConfig, begin_with: Any, init_decoder: Any) -> None:
     """Refuse settings that do not go together, before the CNN looks at thousands of photos.
 

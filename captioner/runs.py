@@ -20,7 +20,7 @@ from captioner.finetuning import FineTuned
 from captioner.folders import find_model, parse
 from captioner.joining import read_datasets
 from captioner.logbook import Logbook
-from captioner.material import Run, check_settings, gather
+from captioner.material import Run, as_it_is, check_settings, gather
 from captioner.plotting import CAPTIONER
 from captioner.provenance import provenance
 from captioner.resume import FILE as CHECKPOINT
@@ -90,6 +90,7 @@ def train_captioner(folder: Path, run: Run) -> RunState:
         "settings": asdict(config),
     }
     if run.begin_with:
+        about["settings"] |= as_it_is(captioner)
         about["began_with"] = trained_how(find_model(run.begin_with))
 
     def keep_best(learner: Any, record: dict[str, Any]) -> None:

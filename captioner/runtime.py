@@ -14,7 +14,15 @@ from captioner.config import Preprocessing
 from captioner.consensus import read_consensus
 from captioner.errors import InputError
 from captioner.extraction import Look, num_threads, open_session, side_by_side
-from captioner.folders import ABOUT, check_file, checksums, find_model, parse, read_about
+from captioner.folders import (
+    ABOUT,
+    DEFAULT_MODEL,
+    check_file,
+    checksums,
+    find_model,
+    parse,
+    read_about,
+)
 from captioner.images import check_preprocessing
 from captioner.search import Member, State
 from captioner.streaming import PhotoCaptioner
@@ -71,6 +79,24 @@ class OnnxCaptioner(PhotoCaptioner):
         self._seen = [*self._begun, *["pooled"] * ("pooled" in shapes)]  # older ones have it not
         self._shapes = [tuple(shapes[name][1:]) for name in self._seen]
         self._given = ["log_probs", *(f"next_{name}" for name in config.states)]
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path = DEFAULT_MODEL) -> "OnnxCaptioner":
+        """The export of a captioner, ready to caption.
+
+        Args:
+            name: The folder of an export, or of a model or run that has one in `onnx`; or the name
+                of a model of the package.
+
+        Raises:
+            InputError: if there is none, or its files are not whole.
+        """
+        folder = find_export(name)
+        if folder is None:
+            raise InputError(
+                f"{name}: has no export; make one with captioner export {name} {name}/onnx"
+            )
+        return cls.from_folder(folder)
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "OnnxCaptioner":

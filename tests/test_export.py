@@ -180,6 +180,12 @@ def test_the_packaged_export_says_of_photos_nearly_what_torch_says(photos: Path)
     assert sum(one == other for one, other in pairs) >= 90  # its weights have 16 bits
 
 
+def test_an_export_is_found_by_the_name_of_its_model(trained: Path) -> None:
+    assert OnnxCaptioner.from_pretrained().config.made_from
+    with pytest.raises(InputError, match="has no export; make one with captioner export"):
+        OnnxCaptioner.from_pretrained(trained)
+
+
 def test_the_packaged_export_is_that_of_the_packaged_model() -> None:
     assert find_export("flickr8k") == MODELS / "flickr8k" / "onnx"
     assert find_export(MODELS / "flickr8k" / "onnx") == MODELS / "flickr8k" / "onnx"

@@ -145,6 +145,9 @@ def test_a_tuned_model_is_saved_whole_and_captions_as_it_was_judged(
     notes = json.loads((tuned / "best" / "metrics.json").read_text())
     record, before_it = notes["metrics"]["val"], notes["training"]["began_with"]
     assert before_it["commit"]
+    settings, model = notes["training"]["settings"], captioner.config
+    assert (settings["hidden"], settings["decoder"]) == (model.decoder.hidden, model.decoder.kind)
+    assert settings["backbone"] == model.encoder.backbone
     card = (tuned / "best" / "README.md").read_text()
     assert "its last stages trained on" in card
     assert card.count(before_it["command"]) >= 1

@@ -74,3 +74,14 @@ def test_the_wheel_captions_a_photo_from_another_folder_without_a_network(tmp_pa
         said.append(done.stdout)
     assert len(said[0].split()) >= 3
     assert said[0] == said[1]
+
+
+def test_what_needs_torch_says_so_where_there_is_none() -> None:
+    code = "import sys; sys.modules['torch'] = None; from captioner import Captioner"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 1
+    said = done.stderr.splitlines()[-1]
+    assert "captioner.Captioner needs torch, which is not installed: pip install" in said
+    assert "captioner.OnnxCaptioner captions photos without it" in said

@@ -144,8 +144,9 @@ def _stream(
             )
         raise InputError(
             f"--min-confidence: the confidence of {options.model} holds for --beam-size "
-            f"{captioner.confidence.beam_size} and no other setting of the search; take that, or "
-            "run captioner calibrate with another --beam-size"
+            f"{captioner.confidence.beam_size} and no other setting of the search, such as "
+            "--no-consensus, --must or --no-repeat; leave these out, or run captioner calibrate "
+            "with another --beam-size"
         )
     found = captioner.stream(sources, options.search)
     return tqdm(found, total=len(sources), unit="photo", desc="Captions", delay=2, disable=None)
