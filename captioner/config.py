@@ -121,7 +121,7 @@ class SearchConfig:
     """Beams of the search; 1 is greedy. 0: 3, or 20 where what people would say chooses
     among them (`consensus`). With `must`, so many for each set of its words."""
     num_captions: int = 1
-    """Captions per photo: at most as many as there are beams; any number of sampled ones."""
+    """Captions per photo; a search for more than it has beams has as many beams as captions."""
     max_words: int = 20
     """A caption ends after so many words at the latest."""
     min_words: int = 1
