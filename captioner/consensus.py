@@ -91,7 +91,7 @@ class Ngrams(NamedTuple):
 class ConsensusScorer:
     """Tells how much people would agree with a caption, from the features of its photo.
 
-        u(p)     = max(0, gains * U^T (x(p) - x0) / spread + b)
+        u(p)     = max(0, gains * A^T (x(p) - x0) / spread + b)
         t(p)     = t0 + V^T W^T u(p)
         score(c) = 10/4 l(c) sum_n <g_n(c), t_n(p)> / |g_n(c)|  +  weight log P(c | p) / words
 
@@ -109,8 +109,8 @@ class ConsensusScorer:
         usual: How much of each is said where no hidden unit is awake (t0).
         basis: V, in whole numbers up to 127, (R, K).
         weights: W, with the scales of the basis, (U, R).
-        hidden: U, in whole numbers up to 127, (X, U).
-        gains: Of the hidden units, the scales of U (U).
+        hidden: A, in whole numbers up to 127, (X, U).
+        gains: Of the hidden units, the scales of A (U).
         bias: Likewise, b (U).
         mean: Of the features (x0).
         spread: Their standard deviations.
@@ -149,8 +149,7 @@ class ConsensusScorer:
             )
         apart = ((features - self.mean) / self.spread).astype(np.float32)
         awake = np.maximum(apart @ self.hidden.astype(np.float32) * self.gains + self.bias, 0)
-        directions = awake @ self.weights.astype(np.float32)
-        return self.usual + directions @ self.basis.astype(np.float32)
+        return self.usual + (awake @ self.weights) @ self.basis.astype(np.float32)
 
     def agreement(
         self, features: Float[np.ndarray, "N X"], captions: Int[np.ndarray, "N B T"]

@@ -169,13 +169,13 @@ def train(known: Said, config: ConsensusConfig) -> ConsensusScorer:
     It foretells where a photo lies among the directions in which what is said of photos differs
     most, the principal components of their n-grams (Halko et al. 2011, arXiv:0909.4061).
     """
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         usual = torch.sparse.sum(known.ngrams, dim=0).to_dense() / known.features.shape[1]
         rank = min(config.rank, *known.ngrams.shape)
         _, _, basis = torch.svd_lowrank(known.ngrams, rank, niter=4, M=usual.unsqueeze(0))  # (K, R)
         places = torch.sparse.mm(known.ngrams, basis) - usual @ basis  # (P, R)
-        scale = places.std().clamp_min(1e-12) if len(places) > 1 else torch.tensor(1.0)
+        scale = places.square().mean().sqrt().clamp_min(1e-12)
         hidden, out = _fit(torch.from_numpy(known.features), places / scale, config)
     usual = usual + scale * basis @ out.bias
     basis_scales, basis_bytes = _in_bytes(basis.t(), dim=1)

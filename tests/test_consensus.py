@@ -274,8 +274,8 @@ def test_the_command_learns_it_and_search_can_leave_it_out(
 ) -> None:
     folder = tmp_path / "model"
     shutil.copytree(trained / "best", folder)
-    arguments = ["consensus", "--model", str(folder), "--data", str(coloured), "--rank", "5"]
-    arguments = [*arguments[:-2], "--steps", "100", *arguments[-2:]]
+    place = ["--model", str(folder), "--data", str(coloured)]
+    arguments = ["consensus", *place, "--steps", "100", "--rank", "5"]
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 0

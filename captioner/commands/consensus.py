@@ -71,7 +71,6 @@ def _learn(options: ConsensusOptions) -> int:
     file = find_model(options.model) / FILE
     say(
         f"{len(found.hashes):,} n-grams of {int(found.lengths.sum()):,} captions in {file}, "
-        f"{file.stat().st_size / 1e6:.1f} MB; "
-        f"weight {found.config.weight:g}"
+        f"{file.stat().st_size / 1e6:.1f} MB; weight {found.config.weight:g}"
     )
     return 0
