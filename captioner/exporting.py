@@ -29,7 +29,7 @@ from captioner.images import Source
 from captioner.model import Captioner
 from captioner.precision import halve, quantise_convolutions, quantise_weights
 from captioner.provenance import command
-from captioner.runtime import FILES, KIND, ExportConfig, OnnxCaptioner, Precision
+from captioner.runtime import ATTENTION, FILES, KIND, ExportConfig, OnnxCaptioner, Precision
 from captioner.vocabulary import START
 
 STORED = {
@@ -129,6 +129,8 @@ def write_graphs(captioner: Captioner, folder: Path) -> tuple[tuple[str, ...], t
     given = {"words": torch.full((4,), START)}
     given |= {name: part.repeat_interleave(2, dim=0) for name, part in states.items()}
     after = ["log_probs", *(f"next_{name}" for name in states)]
+    if captioner.places:
+        after.append(ATTENTION)
     write_graph(
         DecoderStep(captioner.decoder, len(states)),
         given | memories,
@@ -189,7 +191,8 @@ and memory ({memory}), and the pooled features, a row per photo.
 
 `step.onnx`: words (R), the last of each caption, 1 at first; state, a row per caption; memory, a
 row per photo, the captions of a photo side by side. To log_probs (R, V) of the next word, and the
-state after it, with `next_` before its names.
+state after it, with `next_` before its names; and where the decoder looked, `attention` (R, L), if
+it looks at the L places of a photo.
 
 `vocabulary.json`: the words by index; 2 ends a caption.
 """

@@ -12,14 +12,17 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from captioner.cells import State
-from captioner.decoders import PhotoDecoder, PooledDecoder
+from captioner.decoders import GridDecoder, PhotoDecoder, PooledDecoder
 from captioner.decoders.cell import PLAIN_STEPS
 from captioner.encoder import Encoder, moments
 from captioner.files import replacing
 
 
 class DecoderStep(nn.Module):
-    """`decoder.step` in matrix products: (words, *state, *memory) -> (log_probs, *state)."""
+    """`decoder.step` in matrix products: (words, *state, *memory) -> (log_probs, *state).
+
+    Where the decoder looks at places, its attention (R, L) comes last.
+    """
 
     def __init__(self, decoder: PhotoDecoder, parts: int) -> None:
         super().__init__()
@@ -28,12 +31,13 @@ class DecoderStep(nn.Module):
         """Of the state; the rest is memory."""
 
     def forward(self, words: Int[Tensor, " R"], *rest: Tensor) -> tuple[Tensor, ...]:
-        """log_probs (R, V), and the state after the words."""
+        """log_probs (R, V), the state after the words, and the attention, if any."""
         state, memory = rest[: self.parts], rest[self.parts :]
-        if isinstance(self.decoder, PooledDecoder):
-            log_probs, after = pooled_step(self.decoder, words, state)
-        else:
-            log_probs, after = self.decoder.step(words, state, memory)
+        if isinstance(self.decoder, GridDecoder):
+            log_probs, after, alpha = self.decoder.look(words, state, memory)
+            return log_probs, *after, alpha
+        assert isinstance(self.decoder, PooledDecoder)
+        log_probs, after = pooled_step(self.decoder, words, state)
         return log_probs, *after
 
 

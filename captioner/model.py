@@ -15,14 +15,14 @@ from captioner.confidence import read_confidence, weights_of
 from captioner.config import ModelConfig, Preprocessing
 from captioner.consensus import read_consensus
 from captioner.data import Batch
-from captioner.decoders import DECODERS, WordDecoder
+from captioner.decoders import DECODERS, GridDecoder, WordDecoder
 from captioner.encoder import Encoder, moments
 from captioner.errors import InputError
 from captioner.extraction import Look, make_look
 from captioner.folders import DEFAULT_MODEL, find_model
 from captioner.images import check_preprocessing
 from captioner.search import Member
-from captioner.streaming import Caption, PhotoCaptioner
+from captioner.streaming import Caption, PhotoCaptioner, Watched
 from captioner.vocabulary import Vocabulary
 
 __all__ = ["Caption", "Captioner"]
@@ -158,3 +158,10 @@ class Captioner(PhotoCaptioner, nn.Module):
         """What a search takes: the decoder's step, its first state and its memory."""
         with torch.inference_mode():
             return self.decoder.step, self.decoder.start(features), self.decoder.memory(features)
+
+    def watch(self, features: Float[Tensor, "N ..."]) -> Watched:
+        """As `begin`, with a step that also tells where the decoder looked."""
+        if not isinstance(self.decoder, GridDecoder):
+            return super().watch(features)
+        _, state, memory = self.begin(features)
+        return self.decoder.look, state, memory

@@ -25,11 +25,13 @@ from captioner.folders import (
 )
 from captioner.images import check_preprocessing
 from captioner.search import Member, State
-from captioner.streaming import PhotoCaptioner
+from captioner.streaming import PhotoCaptioner, Watched
 from captioner.vocabulary import Vocabulary
 
 KIND = "captioner exported to ONNX"
 FILES = ("vocabulary.json", "encoder.onnx", "step.onnx")
+ATTENTION = "attention"
+"""Output of step.onnx: where the decoder looked (R, L). Older exports do not have it."""
 
 Precision = Literal["float32", "float16", "int8"]
 
@@ -79,6 +81,7 @@ class OnnxCaptioner(PhotoCaptioner):
         self._seen = [*self._begun, *["pooled"] * ("pooled" in shapes)]  # older ones have it not
         self._shapes = [tuple(shapes[name][1:]) for name in self._seen]
         self._given = ["log_probs", *(f"next_{name}" for name in config.states)]
+        self._attends = ATTENTION in {output.name for output in step.get_outputs()}
 
     @classmethod
     def from_pretrained(cls, name: str | Path = DEFAULT_MODEL) -> "OnnxCaptioner":
@@ -163,13 +166,30 @@ class OnnxCaptioner(PhotoCaptioner):
         """Mean and standard deviation over all places; of a single vector, itself."""
         return features[-1]
 
+    def watch(self, features: list[np.ndarray]) -> Watched:
+        """As `begin`, with a step that also tells where the decoder looked."""
+        if not self._attends:
+            return super().watch(features)
+        _, state, memory = self.begin(features)
+        return self.look, state, memory
+
     def step(
         self, words: Int[np.ndarray, " R"], state: State, memory: State
     ) -> tuple[Float[np.ndarray, "R V"], State]:
         """Log-probability of each next word, after one word more."""
-        given = dict(zip(self._begun, (*state, *memory), strict=True))
-        log_probs, *after = self._step.run(self._given, {"words": words, **given})
+        log_probs, *after = self._run(self._given, words, state, memory)
         return log_probs, tuple(after)
+
+    def look(
+        self, words: Int[np.ndarray, " R"], state: State, memory: State
+    ) -> tuple[Float[np.ndarray, "R V"], State, Float[np.ndarray, "R L"]]:
+        """As `step`, with the attention that each caption paid to each place."""
+        log_probs, *after, alpha = self._run([*self._given, ATTENTION], words, state, memory)
+        return log_probs, tuple(after), alpha
+
+    def _run(self, wanted: list[str], words: np.ndarray, state: State, memory: State) -> Any:
+        given = dict(zip(self._begun, (*state, *memory), strict=True))
+        return self._step.run(wanted, {"words": words, **given})
 
 
 def read_export(folder: Path, about: dict[str, Any]) -> ExportConfig:

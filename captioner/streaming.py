@@ -14,8 +14,13 @@ from captioner.consensus import ConsensusScorer
 from captioner.errors import InputError
 from captioner.extraction import Look, look_at
 from captioner.images import Source
-from captioner.search import Member, search
+from captioner.search import Array, Member, State, search
 from captioner.vocabulary import Vocabulary
+
+Looked = tuple[Array, State, Array | None]
+"""log_probs (R, V) of the next word, the state then, and the attention (R, L), if there is any."""
+Watched = tuple[Callable[[Array, State, State], Looked], State, State]
+"""A step that tells where it looked, the state before the first word, and the memory."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,15 @@ class PhotoCaptioner(ABC):
     @abstractmethod
     def begin(self, features: Any) -> Member:
         """What a search takes: the decoder's step, its first state and its memory."""
+
+    def watch(self, features: Any) -> Watched:
+        """As `begin`, with a step that also tells where the decoder looked."""
+        step, state, memory = self.begin(features)
+
+        def look(words: Array, state: State, memory: State) -> Looked:
+            return *step(words, state, memory), None
+
+        return look, state, memory
 
     @abstractmethod
     def pooled(self, features: Any) -> Float[np.ndarray, "N D"]:

@@ -19,7 +19,7 @@ LAYERS = [
     "extraction",
     "features streaming language",
     "model runtime",
-    "ensemble agreement",
+    "ensemble agreement explaining",
     "evaluation training selfcritical reranking inspection exporting finetuning",
     "validation calibration regression",
     "material",

@@ -1,0 +1,172 @@
+"""Why these words: how likely each was, what else might have come, where the decoder looked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isqrt
+from typing import Any
+
+import array_api_compat
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from captioner.config import SearchConfig
+from captioner.extraction import look_at
+from captioner.images import Source
+from captioner.search import Array
+from captioner.search.arrays import device_of, namespace, no_gradients, topk
+from captioner.streaming import Caption, PhotoCaptioner
+from captioner.vocabulary import END, PAD, START
+
+
+@dataclass(frozen=True)
+class Word:
+    """One step of a caption."""
+
+    word: str
+    """What was said; empty where the caption ended."""
+    probability: float
+    """Of it, given the photo and the words before it; of UNK, where the model does not know it."""
+    likeliest: tuple[tuple[str, float], ...]
+    """The likeliest words here with their probabilities, the best first; what was said is among
+    them if it is so likely, and the end of the caption is empty."""
+    attention: Float[np.ndarray, "rows columns"] | None
+    """How much the decoder looked at each place of the square that the CNN sees, as it said the
+    word; None where it looks at no places. The sum is 1, or less where it looked away from the
+    photo (adaptive attention)."""
+
+
+@dataclass
+class Branch:
+    """A word in the tree of a beam, with all that came after it."""
+
+    word: str
+    """Empty where a caption ended, and at the root."""
+    captions: list[int]
+    """Numbers of the captions that go through here, in the order of the beam."""
+    after: "list[Branch]" = field(default_factory=list)
+    """What followed, that of the earliest caption first."""
+
+
+def explain(
+    captioner: PhotoCaptioner, features: Any, captions: Sequence[Sequence[str]], k: int = 5
+) -> list[list[list[Word]]]:
+    """How likely a captioner finds the words of captions, its own or anybody's.
+
+        log P(caption) = sum over its words and the end of log P(word | photo, words before it)
+
+    Args:
+        captioner: The model.
+        features: Of N photos, as `captioner.features` gives them.
+        captions: Of each photo, as many as one likes: words with single spaces between them.
+        k: How many of the likeliest words to tell at each step.
+
+    Returns:
+        For each caption of each photo its words, and its end.
+    """
+    most = max(map(len, captions), default=0)
+    if not most:
+        return [[] for _ in captions]
+    # A step wants as many captions of each photo, side by side.
+    texts = [(*of_photo, *[""] * (most - len(of_photo))) for of_photo in captions]
+    said = [caption.split() for of_photo in texts for caption in of_photo]
+    columns = _read(captioner, features, said, most, k)
+    words = captioner.vocabulary.words
+
+    def word_at(row: int, t: int) -> Word:
+        chance, best, chances, attention = (part[row] for part in columns[t])
+        spelled = ("" if i == END else words[i] for i in best.tolist())
+        return Word(
+            said[row][t] if t < len(said[row]) else "",
+            float(chance),
+            tuple(zip(spelled, chances.tolist(), strict=True)),
+            attention,
+        )
+
+    rows = [[word_at(row, t) for t in range(len(text) + 1)] for row, text in enumerate(said)]
+    return [rows[n * most : n * most + len(of_photo)] for n, of_photo in enumerate(captions)]
+
+
+def explain_photo(
+    captioner: PhotoCaptioner, photo: Source, config: SearchConfig | None = None, k: int = 5
+) -> tuple[list[Caption], list[list[Word]]]:
+    """Caption a photo, and explain each of its captions.
+
+    Args:
+        captioner: The model.
+        photo: File, bytes, picture or array.
+        config: How to search; it gives `num_captions` of them, the best first.
+        k: As of `explain`.
+
+    Raises:
+        InputError: if the photo cannot be read.
+    """
+    _, maps, errors = next(look_at([photo], captioner.make_look(1), captioner.preprocessing))
+    for error in errors.values():
+        raise error
+    features = captioner.features(maps)
+    found = captioner.search(features, config)[0]
+    return found, explain(captioner, features, [[c.caption for c in found]], k)[0]
+
+
+def beam_tree(captions: Sequence[str]) -> Branch:
+    """The captions of a beam as a tree: they part where they begin to differ.
+
+    Args:
+        captions: The best first; words with single spaces between them.
+
+    Example:
+
+        >>> root = beam_tree(["a dog runs", "a dog sits", "two dogs"])
+        >>> [(branch.word, branch.captions) for branch in root.after]
+        [('a', [0, 1]), ('two', [2])]
+        >>> [branch.word for branch in root.after[0].after[0].after]
+        ['runs', 'sits']
+    """
+    root = Branch("", list(range(len(captions))))
+    for number, caption in enumerate(captions):
+        branch = root
+        for word in (*caption.split(), ""):
+            found = next((one for one in branch.after if one.word == word), None)
+            if found is None:
+                found = Branch(word, [])
+                branch.after.append(found)
+            found.captions.append(number)
+            branch = found
+    return root
+
+
+def _read(
+    captioner: PhotoCaptioner, features: Any, said: Sequence[Sequence[str]], most: int, k: int
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, Any]]:
+    """At each step, for all rows: chance of the word, the likeliest, theirs, and the attention."""
+    vocabulary = captioner.vocabulary
+    k = min(k, len(vocabulary))
+    length = max(map(len, said)) + 1
+    indices = np.full((length, len(said)), PAD)
+    for row, words in enumerate(said):
+        indices[: len(words) + 1, row] = [*vocabulary.indices(words), END]
+    look, state, memory = captioner.watch(features)
+    xp, device = namespace(state[0]), device_of(state[0])
+    columns = []
+    with no_gradients(state[0]):
+        state = tuple(xp.repeat(part, most, axis=0) for part in state)
+        before = np.full(len(said), START)
+        for now in indices:
+            words = xp.asarray(before, device=device)
+            log_probs, state, alpha = look(words, state, memory)
+            best, places = topk(log_probs, k)
+            chance = _numpy(log_probs)[np.arange(len(said)), now]
+            attention = [None] * len(said) if alpha is None else _square(_numpy(alpha))
+            columns.append((np.exp(chance), _numpy(places), np.exp(_numpy(best)), attention))
+            before = now
+    return columns
+
+
+def _square(alpha: Float[np.ndarray, "R L"]) -> Float[np.ndarray, "R S S"]:
+    """The places as they lie: the CNN sees a square."""
+    side = isqrt(alpha.shape[1])
+    return alpha.reshape(len(alpha), side, side)
+
+
+def _numpy(array: Shaped[Array, "..."]) -> np.ndarray:
+    return np.asarray(array_api_compat.to_device(array, "cpu"))
