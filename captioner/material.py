@@ -93,7 +93,7 @@ def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
         encoder, places = captioner.encoder, captioner.places
         torch.manual_seed(run.seed)
     else:
-        encoder = _load_encoder(run).to(device)
+        encoder = load_encoder(run).to(device)
         places = DECODERS[config.decoder].places
     cache = dataset_cache(dataset, encoder, places)
     train, maps = with_maps(cache, drawn, run.skip_bad, "Train features")
@@ -104,7 +104,7 @@ def gather(run: Run, dataset: PhotoSet, resumed: bool) -> Material:
         pooled = maps.mean(axis=1, dtype=np.float32) if places else maps
         kept = encoder.fit(torch.from_numpy(pooled).float().to(device))
         logger.info("the PCA keeps %.1f %% of the variance", 100 * kept)
-        captioner = _make_captioner(run, encoder, captions).to(device)
+        captioner = make_captioner(run, encoder, captions).to(device)
     else:
         captioner.set_dropout(config.dropout)
     captioner.label_smoothing = config.label_smoothing
@@ -162,7 +162,12 @@ def draw_photos(dataset: PhotoSet, number: int, seed: int) -> tuple[Photo, ...]:
     return tuple(photos[place] for place in sorted(order[: number or None]))
 
 
-def _load_encoder(run: Run) -> Encoder:
+def load_encoder(run: Run) -> Encoder:
+    """The CNN that a run asks for; its PCA is not fitted yet.
+
+    Raises:
+        InputError: if its weights cannot be had.
+    """
     config = run.config
     backbone, encoder_config = load_backbone(
         EncoderConfig(
@@ -176,7 +181,7 @@ def _load_encoder(run: Run) -> Encoder:
     return Encoder(encoder_config, backbone)
 
 
-def _make_captioner(run: Run, encoder: Encoder, captions: list[tuple[str, ...]]) -> Captioner:
+def make_captioner(run: Run, encoder: Encoder, captions: list[tuple[str, ...]]) -> Captioner:
     """A captioner that has learned nothing."""
     config = run.config
     vocabulary = Vocabulary.of(

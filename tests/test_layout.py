@@ -23,7 +23,7 @@ LAYERS = [
     "evaluation training selfcritical reranking inspection exporting finetuning",
     "validation calibration regression",
     "material",
-    "runs",
+    "runs diagnosis",
     "language_runs",
     "commands",
     "release reading",

@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "score a captioner on photos with captions",
     "calibrate": "let a captioner tell how likely its captions are to be good",
     "consensus": "let a captioner learn what people say of photos, to choose among its captions",
+    "doctor": "look for what may go wrong with a data set, a training or a model",
     "export": "make files of a captioner that need no torch",
     "data": "prepare a data set: scenes, coco or flickr8k",
     "lm": "language models: train, write, score, inspect",
