@@ -76,9 +76,9 @@ def _called(cell: str) -> str:
 
 
 def _commands(training: dict[str, Any]) -> str:
-    """What made it, and before that the model that it began with."""
-    before = training.get("began_with")
-    earlier = f"{_commands(before)}\n" if before else ""
+    """What made it, and before that the models that it began with, or whose CNN it took."""
+    before = [training[name] for name in ("cnn_of", "began_with") if training.get(name)]
+    earlier = "".join(f"{_commands(one)}\n" for one in before)
     return f"{earlier}    {training.get('command', 'unknown')}"
 
 

@@ -144,7 +144,7 @@ def changed_settings(search: SearchConfig) -> dict[str, Any]:
 def trained_how(model: Path) -> dict[str, Any]:
     """How the model in this folder came about, as its metrics.json tells."""
     training = read_json(model / "metrics.json", "the metrics of a model").get("training", {})
-    kept = ("commit", "command", "seed", "photos", "captions", "began_with")
+    kept = ("commit", "command", "seed", "photos", "captions", "began_with", "cnn_of")
     record = {key: training.get(key) for key in kept}
     seconds = training.get("seconds")
     record |= {

@@ -40,7 +40,7 @@ class Run:
     skip_bad: bool
     """Leave bad entries and photos out rather than refuse the data set."""
     backbone_weights: str | None
-    """A local file with the weights of the CNN."""
+    """A local file with the weights of the CNN, or the folder of a captioner whose CNN it is."""
     device: str
     """Where to train."""
     config: TrainConfig
@@ -168,17 +168,38 @@ def load_encoder(run: Run) -> Encoder:
     Raises:
         InputError: if its weights cannot be had.
     """
-    config = run.config
+    config, weights = run.config, run.backbone_weights
+    if weights and Path(weights).is_dir():
+        return _encoder_of(weights, config)
     backbone, encoder_config = load_backbone(
         EncoderConfig(
             backbone=config.backbone,
             maps=config.maps,
             preprocessing=Preprocessing(fit=config.fit),
         ),
-        Path(run.backbone_weights) if run.backbone_weights else None,
+        Path(weights) if weights else None,
         config.size,
     )
     return Encoder(encoder_config, backbone)
+
+
+def _encoder_of(model: str, config: TrainConfig) -> Encoder:
+    """The CNN of a captioner, that was fine-tuned most likely."""
+    encoder = Captioner.from_pretrained(model).encoder
+    known = encoder.config
+    preprocessing = known.preprocessing
+    asked = {
+        "backbone": (config.backbone, known.backbone),
+        "maps": (config.maps, known.maps),
+        "fit": (config.fit, preprocessing.fit),
+        "size": (config.size or preprocessing.size, preprocessing.size),
+    }
+    wrong = [f"--{name} {its}" for name, (wanted, its) in asked.items() if wanted != its]
+    if wrong:
+        raise InputError(f"--backbone-weights {model}: its CNN wants {', '.join(wrong)}")
+    made = Encoder(known, encoder.backbone)
+    made.tuned = encoder.tuned
+    return made
 
 
 def make_captioner(run: Run, encoder: Encoder, captions: list[tuple[str, ...]]) -> Captioner:

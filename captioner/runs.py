@@ -92,6 +92,8 @@ def train_captioner(folder: Path, run: Run) -> RunState:
     if run.begin_with:
         about["settings"] |= as_it_is(captioner)
         about["began_with"] = trained_how(find_model(run.begin_with))
+    if run.backbone_weights and Path(run.backbone_weights).is_dir():
+        about["cnn_of"] = trained_how(find_model(run.backbone_weights))
 
     def keep_best(learner: Any, record: dict[str, Any]) -> None:
         if isinstance(learner, FineTuned):

@@ -18,7 +18,7 @@ from captioner.datasets import read_dataset
 from captioner.errors import InputError
 from captioner.finetuning import FineTuned, Photos, names_of_last
 from captioner.images import open_photo, photo_array
-from captioner.material import Run
+from captioner.material import Run, gather
 from captioner.model import Captioner
 from captioner.release import release
 from captioner.runs import begin, train_captioner
@@ -180,6 +180,26 @@ def test_the_copy_that_is_given_to_others_is_whole(
     assert sizes[1] < 0.6 * sizes[0]
     files = [photo.file for photo in read_dataset(coloured).split("val")]
     assert one(files) == other(files)
+
+
+def test_a_new_captioner_looks_through_the_tuned_cnn_of_another(
+    tuned: Path, tiny_run: Run, tmp_path: Path
+) -> None:
+    whole = tiny_run.config
+    config = replace(whole, epochs=1, hidden=24, decoder="attention", attention=8)
+    run = replace(tiny_run, config=config, backbone_weights=str(tuned))
+    begin(tmp_path / "new", run)
+    train_captioner(tmp_path / "new", run)
+    new, old = Captioner.from_pretrained(tmp_path / "new"), Captioner.from_pretrained(tuned)
+    assert new.config.encoder == old.config.encoder
+    assert new.config.decoder.hidden == 24
+    ours, theirs = (c.encoder.backbone.state_dict() for c in (new, old))  # type: ignore[union-attr]
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    notes = json.loads((tmp_path / "new" / "best" / "metrics.json").read_text())
+    assert notes["training"]["cnn_of"]["began_with"]["commit"]
+    other = replace(run, config=replace(config, backbone="resnet18", size=99))
+    with pytest.raises(InputError, match="its CNN wants --backbone test_resnet, --size"):
+        gather(other, read_dataset(run.data), resumed=False)
 
 
 class KilledError(Exception):

@@ -46,7 +46,8 @@ class TrainOptions:
     skip_bad: bool = False
     """Leave out photos and captions that cannot be used, rather than refuse the data set."""
     backbone_weights: Path | None = None
-    """Local file with the CNN's weights (safetensors, or .pth with nothing but tensors)."""
+    """Local file with the CNN's weights (safetensors, or .pth with nothing but tensors), or the
+    folder of a captioner, whose CNN is then taken: one that was fine-tuned, for instance."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     init_decoder: Path | None = None
