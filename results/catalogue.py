@@ -125,10 +125,13 @@ EXPERIMENTS = (
     ),
     *_variants("features", f"gru {SIZE}", "pooled-gru", FEATURES),
     *_variants("ingredients", f"gru {SIZE}", "pooled-gru", INGREDIENTS),
-    Experiment(
-        "ingredients", "no-attention-penalty",
-        ("lstm", "--decoder", "attention", *PLACES.split(), "--attention-penalty", "0"),
-        seeds=(0,), against="attention",
+    *(
+        Experiment(
+            "ingredients", name,
+            ("lstm", "--decoder", "attention", *PLACES.split(), "--attention-penalty", weight),
+            seeds=(0,), against="attention",
+        )
+        for name, weight in (("no-attention-penalty", "0"), ("attention-penalty-0.1", "0.1"))
     ),
     *_variants("data", f"gru {SIZE}", "pooled-gru", DATA),
     *_searches({f"beam-{beams}": f"--beam-size {beams}" for beams in (1, 3, 5, 10, 20)}),
