@@ -13,9 +13,12 @@ from captioner.config import SearchConfig
 from captioner.extraction import look_at
 from captioner.images import Source
 from captioner.search import Array
-from captioner.search.arrays import device_of, namespace, no_gradients, topk
+from captioner.search.arrays import device_of, forbid, namespace, no_gradients, topk
 from captioner.streaming import Caption, PhotoCaptioner
-from captioner.vocabulary import END, PAD, START
+from captioner.vocabulary import END, PAD, START, UNK
+
+NEVER_SAID = (PAD, START, UNK)
+"""No search says them, so that they are no alternatives."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Word:
     probability: float
     """Of it, given the photo and the words before it; of UNK, where the model does not know it."""
     likeliest: tuple[tuple[str, float], ...]
-    """The likeliest words here with their probabilities, the best first; what was said is among
-    them if it is so likely, and the end of the caption is empty."""
+    """The likeliest words that can be said here with their probabilities, the best first; what was
+    said is among them if it is so likely, and the end of the caption is empty."""
     attention: Float[np.ndarray, "rows columns"] | None
     """How much the decoder looked at each place of the square that the CNN sees, as it said the
     word; None where it looks at no places. The sum is 1, or less where it looked away from the
@@ -140,13 +143,14 @@ def _read(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, Any]]:
     """At each step, for all rows: chance of the word, the likeliest, theirs, and the attention."""
     vocabulary = captioner.vocabulary
-    k = min(k, len(vocabulary))
+    k = min(k, len(vocabulary) - len(NEVER_SAID))
     length = max(map(len, said)) + 1
     indices = np.full((length, len(said)), PAD)
     for row, words in enumerate(said):
         indices[: len(words) + 1, row] = [*vocabulary.indices(words), END]
     look, state, memory = captioner.watch(features)
     xp, device = namespace(state[0]), device_of(state[0])
+    never = xp.asarray(np.tile(NEVER_SAID, (len(said), 1)), device=device)
     columns = []
     with no_gradients(state[0]):
         state = tuple(xp.repeat(part, most, axis=0) for part in state)
@@ -154,8 +158,9 @@ def _read(
         for now in indices:
             words = xp.asarray(before, device=device)
             log_probs, state, alpha = look(words, state, memory)
+            chance = _numpy(log_probs)[np.arange(len(said)), now]  # copied, before some are erased
+            forbid(log_probs, never)
             best, places = topk(log_probs, k)
-            chance = _numpy(log_probs)[np.arange(len(said)), now]
             attention = [None] * len(said) if alpha is None else _square(_numpy(alpha))
             columns.append((np.exp(chance), _numpy(places), np.exp(_numpy(best)), attention))
             before = now
