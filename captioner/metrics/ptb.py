@@ -13,7 +13,7 @@ Where the two still differ, none of which is in a caption of Flickr8k:
 - Letters that came into Unicode after version 6, some vowel signs of Indic scripts, and entities
   of old newswire (`&cdq;`) are not told apart as there.
 - Strings without a space in which signs meet in unusual ways ("a.com/x',,,", "-'c=\"d'"): of
-  120,000 lines of random fragments, such as the tests' hard cases are made of, 107 differ.
+  120,000 lines of random fragments, such as the tests' hard cases are made of, 74 differ.
 """
 
 import re
@@ -22,10 +22,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-PUNCTUATION = frozenset(
-    ["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-"]
-    + [".", "?", "!", ",", ":", "-", "--", "...", ";"]
-)
+PUNCTUATION = {"''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
+PUNCTUATION |= {"-LRB-", "-RRB-", "-LCB-", "-RCB-"}
 """What the COCO scorer takes out, in its spelling: round brackets come as `-lrb-`, and stay."""
 
 LOOK_AHEAD = 12
