@@ -114,9 +114,7 @@ def leave_one_out(
     """
     turns = min(map(len, references))
     if turns < 2:
-        raise ValueError(
-            "Some photo has one human caption, with nothing to hold it against."
-        )
+        raise ValueError("Some photo has one human caption, with nothing to hold it against.")
     rarities = count_documents(references)
     sums: list[dict[str, float]] = [{}, {}]
     for turn in range(turns):
