@@ -6,9 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from captioner.errors import InputError
 from captioner.metrics import bootstrap, count_documents, score_each, summarise
 from captioner.metrics.health import health, letters
+from captioner.metrics.java import find_java
+from captioner.metrics.meteor import Words, count_matches, find_package
+from captioner.metrics.meteor.official import count_officially
 from captioner.metrics.ptb import tokenise
+from captioner.metrics.spice import spice_each
 
 TOKENISATION = "ptb"
 """How records name the way in which captions are split into words."""
@@ -78,6 +83,44 @@ def score(
         "references": sum(map(len, truth)),
     }
     return Scored(record, each, words, truth)
+
+
+def add_metrics(scored: Scored, meteor: str, spice: bool, seconds: float, seed: int = 0) -> Scored:
+    """The same with METEOR and SPICE, which take longer and may take Java.
+
+    Args:
+        scored: Of `score`.
+        meteor: no; official for the program of its authors; python to do without Java; auto for
+            the official one where that can be had.
+        spice: Whether SPICE is asked for.
+        seconds: How long a program in Java may take.
+        seed: Of the bootstrap.
+
+    Raises:
+        InputError: if what it takes is missing, fails or takes too long.
+    """
+    java, package = find_java(), find_package()
+    record, each = dict(scored.record), dict(scored.each)
+    if meteor == "official" and not (java and package):
+        raise InputError(
+            f"the official METEOR needs {'pycocoevalcap' if java else 'Java'}, which is not here; "
+            "--meteor python does without Java"
+        )
+    if meteor != "no":
+        texts = scored.words, scored.references
+        if java and package and meteor != "python":
+            counts = count_officially(*texts, java, package, seconds)
+            record["meteor"] = "METEOR 1.5, official"
+        else:
+            counts = count_matches(*texts, Words(package))
+            record["meteor"] = "METEOR, exact + stem" + " + synonym + paraphrase" * bool(package)
+        each["meteor_counts"] = counts
+    if spice:
+        each["spice"] = spice_each(*scored[2:], java, package, seconds)
+    intervals = bootstrap(each, seed=seed)
+    record["metrics"] = summarise(each)
+    record["intervals"] = {name: list(ends) for name, ends in intervals.items()}
+    return scored._replace(record=record, each=each)
 
 
 def known_captions(captions: Sequence[str]) -> set[str]:

@@ -52,7 +52,7 @@ def test_flickr8k_equals_java(photos: Path) -> None:
     ("caption", "words"),
     [
         ("Two dogs - one black, one white - play.", "two dogs one black one white play"),
-        ("They're on the \"R.V.\" at 5:30p.m.!", "they 're on the r.v. at 5:30 p.m."),
+        ('They\'re on the "R.V." at 5:30p.m.!', "they 're on the r.v. at 5:30 p.m."),
         ("A couldn't-care-less cat cannot sit", "a could n't care-less cat can not sit"),
         ("what?! no...", "what ?! no"),
         ("", ""),

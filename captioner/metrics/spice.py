@@ -1,8 +1,8 @@
 """SPICE: whether a caption names the things, attributes and relations that people name.
 
-It is what pycocoevalcap computes (Anderson et al. 2016, "SPICE: semantic propositional image caption
-evaluation"), in Java and with models of Stanford CoreNLP, which that package fetches when it is
-first used; nothing is fetched here.
+It is what pycocoevalcap computes (Anderson et al. 2016, "SPICE: semantic propositional image
+caption evaluation"), in Java and with models of Stanford CoreNLP, which that package fetches when
+it is first used; nothing is fetched here.
 """
 
 import json
@@ -47,9 +47,9 @@ def spice_each(
     missing = [name for name in MODELS if not (folder / "lib" / name).is_file()]
     if missing:
         raise InputError(
-            f"SPICE: {folder / 'lib'} lacks {' and '.join(missing)}, models of Stanford CoreNLP 3.6.0 "
-            "that are fetched apart; python -c 'from pycocoevalcap.spice.get_stanford_models import "
-            "get_stanford_models as fetch; fetch()' does it where there is a network"
+            f"SPICE: {folder / 'lib'} lacks {' and '.join(missing)}, models of Stanford CoreNLP "
+            "that are fetched apart: get_stanford_models() of pycocoevalcap.spice."
+            "get_stanford_models does it where there is a network"
         )
     if java is None:
         raise InputError("SPICE: needs Java, and there is no program java here")
