@@ -43,12 +43,12 @@ _STEPS = tuple(
 
 def find_package() -> Path | None:
     """The folder of pycocoevalcap, if it is installed."""
-    spec = importlib.util.find_spec("pycocoevalcap")
-    return (
-        Path(spec.submodule_search_locations[0])
-        if spec and spec.submodule_search_locations
-        else None
-    )
+    try:
+        spec = importlib.util.find_spec("pycocoevalcap")
+    except ImportError:
+        return None
+    places = spec.submodule_search_locations if spec else None
+    return Path(places[0]) if places else None
 
 
 def normalise(line: str) -> list[str]:
