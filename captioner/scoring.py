@@ -1,6 +1,7 @@
 """Captions against what people wrote: metrics, intervals, and what metrics do not see."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -10,10 +11,10 @@ from captioner.errors import InputError
 from captioner.metrics import bootstrap, count_documents, score_each, summarise
 from captioner.metrics.health import health, letters
 from captioner.metrics.java import find_java
-from captioner.metrics.meteor import Words, count_matches, find_package
+from captioner.metrics.meteor import Meteor, Words, count_pairs, find_package
 from captioner.metrics.meteor.official import count_officially
 from captioner.metrics.ptb import tokenise
-from captioner.metrics.spice import spice_each
+from captioner.metrics.spice import SECONDS, spice_each
 
 TOKENISATION = "ptb"
 """How records name the way in which captions are split into words."""
@@ -85,42 +86,60 @@ def score(
     return Scored(record, each, words, truth)
 
 
-def add_metrics(scored: Scored, meteor: str, spice: bool, seconds: float, seed: int = 0) -> Scored:
+def choose_meteor(choice: str, seconds: float) -> tuple[Meteor, str]:
+    """METEOR, and which it is.
+
+    Args:
+        choice: official for the program of its authors; python to do without Java; auto for the
+            official one where that can be had.
+        seconds: How long the official one may take.
+
+    Raises:
+        InputError: if the official one is asked for and not to be had, or words have no stems.
+    """
+    java, package = find_java(), find_package()
+    if choice == "official" and not (java and package):
+        raise InputError(
+            f"the official METEOR needs {'pycocoevalcap' if java else 'Java'}, which is not here; "
+            "--meteor python does without Java"
+        )
+    if java and package and choice != "python":
+        official = partial(count_officially, java=java, package=package, seconds=seconds)
+        return Meteor(official), "METEOR 1.5, official"
+    name = "METEOR, exact + stem" + " + synonym + paraphrase" * bool(package)
+    return Meteor(partial(count_pairs, words=Words(package))), name
+
+
+def add_metrics(
+    scored: Scored,
+    meteor: Meteor | None = None,
+    spice: bool = False,
+    seconds: float = SECONDS,
+    seed: int = 0,
+) -> Scored:
     """The same with METEOR and SPICE, which take longer and may take Java.
 
     Args:
         scored: Of `score`.
-        meteor: no; official for the program of its authors; python to do without Java; auto for
-            the official one where that can be had.
+        meteor: Of `choose_meteor`, if it is asked for.
         spice: Whether SPICE is asked for.
-        seconds: How long a program in Java may take.
+        seconds: How long SPICE may take.
         seed: Of the bootstrap.
 
     Raises:
         InputError: if what it takes is missing, fails or takes too long.
     """
-    java, package = find_java(), find_package()
-    record, each = dict(scored.record), dict(scored.each)
-    if meteor == "official" and not (java and package):
-        raise InputError(
-            f"the official METEOR needs {'pycocoevalcap' if java else 'Java'}, which is not here; "
-            "--meteor python does without Java"
-        )
-    if meteor != "no":
-        texts = scored.words, scored.references
-        if java and package and meteor != "python":
-            counts = count_officially(*texts, java, package, seconds)
-            record["meteor"] = "METEOR 1.5, official"
-        else:
-            counts = count_matches(*texts, Words(package))
-            record["meteor"] = "METEOR, exact + stem" + " + synonym + paraphrase" * bool(package)
-        each["meteor_counts"] = counts
+    each, texts = dict(scored.each), (scored.words, scored.references)
+    if meteor:
+        each["meteor_counts"] = meteor.count(*texts)
     if spice:
-        each["spice"] = spice_each(*scored[2:], java, package, seconds)
+        each["spice"] = spice_each(*texts, find_java(), find_package(), seconds)
     intervals = bootstrap(each, seed=seed)
-    record["metrics"] = summarise(each)
-    record["intervals"] = {name: list(ends) for name, ends in intervals.items()}
-    return scored._replace(record=record, each=each)
+    found = {
+        "metrics": summarise(each),
+        "intervals": {name: list(ends) for name, ends in intervals.items()},
+    }
+    return scored._replace(record=scored.record | found, each=each)
 
 
 def known_captions(captions: Sequence[str]) -> set[str]:
@@ -129,7 +148,7 @@ def known_captions(captions: Sequence[str]) -> set[str]:
 
 
 def leave_one_out(
-    references: Sequence[Sequence[str]], words: Sequence[str]
+    references: Sequence[Sequence[str]], words: Sequence[str], meteor: Meteor | None = None
 ) -> tuple[dict[str, float], dict[str, float]]:
     """How people score, and captions on the same terms.
 
@@ -140,6 +159,7 @@ def leave_one_out(
     Args:
         references: For each photo, what people wrote about it, as words; two captions at least.
         words: The captions.
+        meteor: Of `choose_meteor`, to have METEOR too; SPICE would take too long.
 
     Returns:
         The metrics of people and those of the captions, each the mean over which human caption is
@@ -159,11 +179,19 @@ def leave_one_out(
     if turns < 2:
         raise ValueError("Some photo has one human caption, with nothing to hold it against.")
     rarities = count_documents(references)
+    if meteor:
+        photos = zip(words, references, strict=True)
+        meteor.learn(
+            (own, other) for word, photo in photos for own in (word, *photo) for other in photo
+        )
     sums: list[dict[str, float]] = [{}, {}]
     for turn in range(turns):
         others = [[*photo[:turn], *photo[turn + 1 :]] for photo in references]
         for total, told in zip(sums, ([photo[turn] for photo in references], words), strict=True):
-            for name, value in summarise(score_each(told, others, rarities)).items():
+            each = score_each(told, others, rarities)
+            if meteor:
+                each["meteor_counts"] = meteor.count(told, others)
+            for name, value in summarise(each).items():
                 total[name] = total.get(name, 0.0) + value / turns
     return sums[0], sums[1]
 

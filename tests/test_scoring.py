@@ -11,7 +11,14 @@ import pytest
 from captioner.errors import InputError
 from captioner.metrics import compare, resample, score_each, summarise
 from captioner.results_files import pair_up, read_captions, read_references
-from captioner.scoring import add_metrics, known_captions, leave_one_out, score, split_references
+from captioner.scoring import (
+    add_metrics,
+    choose_meteor,
+    known_captions,
+    leave_one_out,
+    score,
+    split_references,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ["self-critical", "lstm", "rnn"]
@@ -141,16 +148,17 @@ def test_resamples_are_scored_as_photos_drawn_by_hand() -> None:
 
 def test_meteor_and_spice_are_added(monkeypatch, tmp_path: Path) -> None:
     scored = score(["a dog runs", "a cat"], [["a dog runs"], ["two dogs"]])
-    found = add_metrics(scored, "python", False, 10)
+    meteor, name = choose_meteor("python", 10)
+    assert "exact + stem" in name
+    found = add_metrics(scored, meteor)
     assert 0.3 < found.record["metrics"]["meteor"] < 1
     assert found.record["intervals"]["meteor"][0] < found.record["metrics"]["meteor"]
     monkeypatch.setattr("captioner.scoring.find_package", lambda: None)
-    plain = add_metrics(scored, "auto", False, 10)
-    assert plain.record["meteor"] == "METEOR, exact + stem"
+    assert choose_meteor("auto", 10)[1] == "METEOR, exact + stem"
     with pytest.raises(InputError, match="the official METEOR needs"):
-        add_metrics(scored, "official", False, 10)
+        choose_meteor("official", 10)
     with pytest.raises(InputError, match="SPICE: needs pycocoevalcap"):
-        add_metrics(scored, "no", True, 10)
+        add_metrics(scored, spice=True)
 
 
 def test_references_keep_their_photos() -> None:

@@ -15,10 +15,8 @@ from captioner.commands.sources import check_seed
 from captioner.errors import InputError
 
 if TYPE_CHECKING:
-    from captioner.results_files import Pairs
+    from captioner.metrics.meteor import Meteor
     from captioner.scoring import Scored
-
-METEORS = ("auto", "official", "python")
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def _metrics(options: MetricsOptions) -> int:
         check_place(options.output)
     from captioner.files import write_json
     from captioner.results_files import pair_up, read_captions, read_references
-    from captioner.scoring import known_captions
+    from captioner.scoring import add_metrics, choose_meteor, known_captions, score
 
     references = read_references(options.references)
     known = None
@@ -86,10 +84,18 @@ def _metrics(options: MetricsOptions) -> int:
             f"{options.against}: its photos are not those of {options.results}, so that the two "
             "cannot be compared photo by photo"
         )
-    scored = [_score(options, found, known) for found in pairs]
+    meteor, name = None, ""
+    if options.meteor != "no":
+        meteor, name = choose_meteor(options.meteor, options.timeout)
+    scored = [score(found.captions, found.references, known, options.seed) for found in pairs]
+    if meteor or options.spice:
+        more = (meteor, options.spice, options.timeout, options.seed)
+        scored = [add_metrics(one, *more) for one in scored]
     record = scored[0].record
+    if meteor:
+        record["meteor"] = name
     if options.person:
-        record["person"] = _person(scored[0], options.references)
+        record["person"] = _person(scored[0], meteor, options.references)
     if options.against:
         record["against"] = _compare(scored, options)
     if options.output:
@@ -99,16 +105,7 @@ def _metrics(options: MetricsOptions) -> int:
     return 0
 
 
-def _score(options: MetricsOptions, pairs: "Pairs", known: set[str] | None) -> "Scored":
-    from captioner.scoring import add_metrics, score
-
-    scored = score(pairs.captions, pairs.references, known, options.seed)
-    if options.meteor == "no" and not options.spice:
-        return scored
-    return add_metrics(scored, options.meteor, options.spice, options.timeout, options.seed)
-
-
-def _person(scored: "Scored", file: Path) -> dict[str, Any]:
+def _person(scored: "Scored", meteor: "Meteor | None", file: Path) -> dict[str, Any]:
     from captioner.scoring import leave_one_out
 
     fewest = min(map(len, scored.references))
@@ -117,7 +114,7 @@ def _person(scored: "Scored", file: Path) -> dict[str, Any]:
             f"{file}: a photo has one human caption alone, with nothing to hold it against; leave "
             "out --person"
         )
-    people, captions = leave_one_out(scored.references, scored.words)
+    people, captions = leave_one_out(scored.references, scored.words, meteor)
     return {"metrics": people, "captions": captions, "references": fewest - 1}
 
 

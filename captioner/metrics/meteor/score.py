@@ -59,7 +59,7 @@ def meteor_score(counts: np.ndarray) -> np.ndarray:
     return mean * (1 - GAMMA * fragments**BETA)
 
 
-def best(candidates: Sequence[Sequence[float]]) -> np.ndarray:
+def best(candidates: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
     """Of the counts against each reference those with the highest score, the first of equals (23).
 
     A caption that is its reference word for word has no fragments.

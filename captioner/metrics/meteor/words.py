@@ -102,7 +102,7 @@ class Words:
         return self._synsets[word]
 
     def learn_paraphrases(self, lines: Iterable[list[str]]) -> None:
-        """Read those paraphrases whose both sides are in these lines.
+        """Read those paraphrases whose both sides are in these lines, in place of any before.
 
         It takes some ten seconds: there are five million.
         """
@@ -117,6 +117,7 @@ class Words:
             for first in range(len(words) - length + 1)
         }
         file = self._package / "meteor" / "data" / "paraphrase-en.gz"
+        found: dict[str, list[str]] = {}
         try:
             with gzip.open(file, "rt", encoding="utf-8") as opened:
                 rows = (line[:-1] for line in opened)
@@ -125,9 +126,12 @@ class Words:
                     triples, desc="Paraphrases", delay=2, disable=None, unit_scale=True
                 ):
                     if phrase in phrases and other in phrases:
-                        self.paraphrases.setdefault(phrase, []).append(other)
+                        found.setdefault(phrase, []).append(other)
         except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error}); install pycocoevalcap") from None
+            raise InputError(
+                f"{file}: cannot be read ({error}); install pycocoevalcap once more"
+            ) from None
+        self.paraphrases = found
 
     def _bases(self, word: str) -> list[str]:
         if word in self._irregular:
