@@ -15,11 +15,11 @@ from captioner.ensemble import Ensemble
 from captioner.errors import InputError
 from captioner.features import dataset_cache, with_maps
 from captioner.files import read_json, write_json
-from captioner.metrics import bootstrap, score_each, summarise
-from captioner.metrics.health import health, letters
 from captioner.metrics.reliability import calibration_error, reliability
 from captioner.model import Caption, Captioner
 from captioner.provenance import provenance
+from captioner.scoring import known_captions, score
+from captioner.scoring import table as score_table
 from captioner.vocabulary import tokenise
 
 BATCH = 256
@@ -65,27 +65,12 @@ def evaluate(
     captions = [found.caption for found in best]
     searched = time.perf_counter()
 
-    words = [" ".join(tokenise(caption)) for caption in captions]
-    references = references_of(photos)
-    each = score_each(words, references)
-    metrics = summarise(each)
-    intervals = bootstrap(each, seed=seed)
     taught = dataset.splits.get("train", ())
-    known = {letters(caption) for photo in taught for caption in photo.captions}
-    state = health(words, known)
+    known = known_captions([caption for photo in taught for caption in photo.captions])
+    scored = score(captions, [photo.captions for photo in photos], known, seed)
     record = {
-        "metrics": metrics,
-        "intervals": {name: list(interval) for name, interval in intervals.items()},
-        "different_captions": len(set(captions)),
-        "mean_length": state.words,
-        "shares": {
-            "break_off": state.dangling,
-            "say_something_twice": state.stammering,
-            "training_captions": state.copied,
-        },
+        **scored.record,
         "split": split,
-        "photos": len(photos),
-        "references": sum(len(of_photo) for of_photo in references),
         "beam_size": captioner.settle(search).beam_size,
         "search": changed_settings(search),
         "consensus": captioner.asks_consensus(search),
@@ -106,7 +91,7 @@ def evaluate(
     told = [found.confidence for found in best if found.confidence is not None]
     if captioner.confidence and len(told) == len(best):
         bar = captioner.confidence.bar
-        bins = reliability(np.array(told), each["cider_d"] >= bar)
+        bins = reliability(np.array(told), scored.each["cider_d"] >= bar)
         record["calibration"] = {
             "bar": bar,
             "expected_calibration_error": calibration_error(bins),
@@ -131,7 +116,7 @@ def caption_photos(
 
 
 def references_of(photos: Sequence[Photo]) -> list[list[str]]:
-    """What people wrote about each photo, as words with a space between them."""
+    """What people wrote about each photo, in the vocabulary's words: for fits, not for records."""
     return [[" ".join(tokenise(c)) for c in photo.captions] for photo in photos]
 
 
@@ -174,10 +159,7 @@ def write_results(record: dict[str, Any], results: list[dict[str, Any]], output:
 
 def table(record: dict[str, Any]) -> str:
     """The scores as text, with their 95 % intervals."""
-    lines = [f"{'metric':<10} {'score':>7}   95 % interval over {record['photos']} photos"]
-    for name, value in record["metrics"].items():
-        low, high = record["intervals"][name]
-        lines.append(f"{name:<10} {value:7.4f}   {low:.4f} to {high:.4f}")
+    lines = [score_table(record)]
     for name, value in record.get("truth", {}).items():
         lines.append(f"{name}: {value}")
     if calibration := record.get("calibration"):

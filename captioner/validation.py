@@ -26,6 +26,9 @@ SAMPLES = 3
 class Validation:
     """CIDEr-D of captions that are really decoded, never of teacher forcing.
 
+    It counts the vocabulary's own words: it only chooses among epochs. Records of evaluations are
+    scored as the COCO scorer does (`captioner.scoring`).
+
     Args:
         features: Of the photos (P, D) or (P, L, D).
         captions: Their human captions; the words of these are counted once.

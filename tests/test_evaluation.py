@@ -12,9 +12,10 @@ from captioner.datasets import PhotoSet, read_dataset
 from captioner.errors import InputError
 from captioner.evaluation import evaluate, table, write_results
 from captioner.metrics import score_captions
+from captioner.metrics.ptb import tokenise
 from captioner.model import Captioner
 from captioner.scenes import judge_captions, prepare_scenes
-from captioner.vocabulary import tokenise
+from captioner.scoring import split_references
 
 METRICS = ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider", "cider_d"]
 
@@ -56,8 +57,8 @@ def test_metrics_are_those_of_the_captions_that_were_written(judged, scenes, tmp
     assert file == tmp_path / "new" / "scores.captions.json"
     photos = {photo.image_id: photo for photo in scenes.split("test")}
     assert [result["image_id"] for result in written] == list(photos)
-    captions = [" ".join(tokenise(result["caption"])) for result in written]
-    references = [[" ".join(tokenise(c)) for c in p.captions] for p in photos.values()]
+    captions = tokenise([result["caption"] for result in written])
+    references = split_references([photo.captions for photo in photos.values()])
     metrics = json.loads((tmp_path / "new" / "scores.json").read_text())["metrics"]
     assert metrics == score_captions(captions, references)
     assert list(metrics) == METRICS
@@ -75,13 +76,14 @@ def test_metrics_are_those_of_the_captions_that_were_written(judged, scenes, tmp
 def test_the_record_says_what_was_done(evaluated, dataset: PhotoSet) -> None:
     record, results = evaluated
     assert (record["split"], record["photos"], record["references"]) == ("test", 8, 16)
+    assert record["tokenisation"] == "ptb"
     assert (record["seed"], record["beam_size"], record["data"]) == (5, 3, "coloured")
     assert record["data_fingerprint"] == dataset.fingerprint()
     assert record["different_captions"] == len({result["caption"] for result in results}) == 4
     assert record["mean_length"] == pytest.approx(
         sum(len(result["caption"].split()) for result in results) / 8
     )
-    taught = {" ".join(tokenise(c)) for photo in dataset.split("train") for c in photo.captions}
+    taught = {*tokenise([c for photo in dataset.split("train") for c in photo.captions])}
     copied = sum(result["caption"] in taught for result in results) / 8
     assert record["shares"] == {
         "break_off": 0, "say_something_twice": 0, "training_captions": copied

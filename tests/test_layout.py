@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "captioner"
 LAYERS = [
     "errors refinements",
     "files averaging config metrics cells losses reference kernels",
-    "presets vocabulary layouts download provenance scenes folders precision",
+    "presets vocabulary layouts download provenance scenes folders precision scoring results_files",
     "confidence consensus views search coco datasets data images encoder decoders plotting card",
     "joining flickr8k backbones checkpoint graphs resume logbook texts corruption",
     "extraction",

@@ -101,6 +101,12 @@ def place(coloured: Path, trained: Path, drawn: Path, tmp_path: Path, monkeypatc
     photos = sorted(file.name for file in (coloured / "images").iterdir())
     table = "image,caption\n" + "".join(f"{name},A picture\n" for name in photos)
     (tmp_path / "path/to/Flickr8k/captions.txt").write_text(table)
+    told = (coloured / "captions_test.json").read_text()
+    (tmp_path / "references.json").write_text(told)
+    ids = [image["id"] for image in json.loads(told)["images"]]
+    for name in ("results.json", "other.json"):
+        captions = [{"image_id": i, "caption": f"a picture of {name}"} for i in ids]
+        (tmp_path / name).write_text(json.dumps(captions))
     if not SHIPPED:
         (tmp_path / DEFAULT_MODEL).symlink_to(trained / "best")
     return tmp_path

@@ -86,21 +86,21 @@ def corpus_bleu(counts: np.ndarray) -> np.ndarray:
     photos: photos without a match of four words are common, and only lower the sum.
 
     Args:
-        counts: Nine sums over photos, in the order of `bleu_counts`.
+        counts: Nine sums over photos, in the order of `bleu_counts`; or several such rows (…, 9).
 
     Returns:
-        Four numbers from 0 to 1, for N = 1, 2, 3, 4.
+        Four numbers from 0 to 1, for N = 1, 2, 3, 4 (…, 4).
 
     Example: 2 of 7 words match, and no pair does; the lengths are equal.
 
         >>> corpus_bleu(np.array([2, 0, 0, 0, 7, 6, 5, 4, 7])).round(4)
         array([0.2857, 0.    , 0.    , 0.    ])
     """
-    matches, guesses, reference_length = counts[:MAX_N], counts[MAX_N:-1], counts[-1]
+    matches, guesses = counts[..., :MAX_N], counts[..., MAX_N:-1]
     precisions = (matches + TINY) / (guesses + SMALL)
-    means = np.cumprod(precisions) ** (1 / np.arange(1, MAX_N + 1))
-    ratio = (guesses[0] + TINY) / (reference_length + SMALL)
-    brevity = np.exp(min(0.0, 1 - 1 / ratio))
+    means = np.cumprod(precisions, axis=-1) ** (1 / np.arange(1, MAX_N + 1))
+    ratio = (guesses[..., :1] + TINY) / (counts[..., -1:] + SMALL)
+    brevity = np.exp(np.minimum(0.0, 1 - 1 / ratio))
     return means * brevity
 
 
