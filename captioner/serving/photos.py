@@ -12,7 +12,8 @@ from captioner.errors import InputError
 from captioner.images import open_photo, photo_array
 from captioner.serving.limits import Limits, RefusedError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+Image.init()
+FORMATS = [*{"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"} & {*Image.OPEN}]
 """Kinds of pictures that are opened. Pillow knows more of them, some of which start programs."""
 
 
@@ -41,7 +42,7 @@ def kind_of(data: bytes, limits: Limits) -> str:
     """What kind of picture it is, by its first bytes, and that it is not too large.
 
     Returns:
-        One of `FORMATS`.
+        One of `FORMATS`, or MPO, which is several JPEGs in one file.
 
     Raises:
         RefusedError: 413 too large, 415 not a picture.
