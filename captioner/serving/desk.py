@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from captioner.serving.answers import (
 )
 from captioner.serving.at_work import unless_gone, within
 from captioner.serving.descriptions import describe
-from captioner.serving.forms import Form, Hold, Reader, drain
+from captioner.serving.forms import Form, Hold, Reader
 from captioner.serving.limits import MEGABYTE, Limits, RefusedError, Room
 from captioner.serving.links import fetch
 from captioner.serving.photos import Photo, kind_of, load
@@ -28,6 +29,8 @@ from captioner.serving.worker import Batcher
 
 MEDIA = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "TIFF": "image/tiff", "BMP": "image/bmp"}
 """Types of pictures, where they are not simply image/ and the kind."""
+LINGER = 2.0
+"""Seconds for the rest of a refused request to come in."""
 LINKS_AT_ONCE = 4
 SECONDS_OF_LINK = 15.0
 """For a photo behind a link to come."""
@@ -69,7 +72,8 @@ class Desk:
             return await within(seconds, 408, "sending the request", reading)
         except RefusedError as refused:
             if refused.status in (413, 415, 503):
-                await within(2, 408, "", drain(request))
+                with suppress(RefusedError):
+                    await within(LINGER, 408, "the rest", hold.drain(request))
             raise
 
     async def caption(self, request: Request) -> tuple[list[OnePhoto], int]:

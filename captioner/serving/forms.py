@@ -101,10 +101,9 @@ class Reader:
         return form
 
     async def _counted(self, request: Request, hold: "Hold") -> AsyncGenerator[bytes, None]:
-        total = 0
-        async for chunk in request.stream():
-            total += len(chunk)
-            if total > self.limits.request_bytes:
+        while not hold.ended:
+            chunk = await hold.receive(request)
+            if hold.amount + len(chunk) > self.limits.request_bytes:
                 raise self._too_large()
             hold.more(len(chunk))
             yield chunk
@@ -122,7 +121,7 @@ class Reader:
 
 
 class Hold:
-    """Bytes that a request has taken.
+    """What a request has sent so far, and the bytes that it has taken.
 
     Args:
         memory: Where they are taken from.
@@ -131,20 +130,31 @@ class Hold:
     def __init__(self, memory: Room) -> None:
         self.memory = memory
         self.amount = 0
+        self.ended = False
+        """Whether its body has come in whole, or never will."""
+
+    async def receive(self, request: Request) -> bytes:
+        """The next part of the body.
+
+        Raises:
+            ClientDisconnect: if there will be none.
+        """
+        message = await request.receive()
+        self.ended = not message.get("more_body", False)
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return bytes(message.get("body", b""))
+
+    async def drain(self, request: Request) -> None:
+        """Let a body that is not wanted run out, or else its sender would not read the answer."""
+        with suppress(ClientDisconnect):
+            while not self.ended:
+                await self.receive(request)
 
     def more(self, amount: int) -> None:
         """Take more; errors as of `Room.take`."""
         self.memory.take(amount)
         self.amount += amount
-
-
-async def drain(request: Request) -> None:
-    """Let a body that is not wanted run out, or else its sender would not read the answer."""
-    with suppress(ClientDisconnect, RuntimeError):
-        while True:
-            message = await request.receive()
-            if message["type"] == "http.disconnect" or not message.get("more_body"):
-                return
 
 
 async def _take(file: UploadFile) -> bytes:

@@ -1,5 +1,6 @@
 """The server: it takes a port, tells where it is, and ends when it is asked to."""
 
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -75,6 +76,8 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=LAST_SECONDS,
             )
         )
+        # It warns of every form that is none; who sent it is told.
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)
         self._service = service
         self._tell = started
 

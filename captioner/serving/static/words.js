@@ -7,7 +7,9 @@ export function percent(chance) {
   return chance > 0.995 && chance < 1 ? "above 99 %" : `${Math.round(100 * chance)} %`;
 }
 
-const END = "(the end)";
+// What cannot be shown as it is: the end of a caption, and words that are too rare to be known.
+const NAMES = { "": "(the end)", "<unk>": "(a rare word)" };
+const spell = (word) => NAMES[word] ?? word;
 const HINT = "Move over a word, or tap it: how likely it was, and where the model looked.";
 
 function element(name, text = "", classes = "") {
@@ -19,10 +21,10 @@ function element(name, text = "", classes = "") {
 
 function table(word) {
   const made = element("table");
-  made.append(element("caption", `“${word.word || END}” had a chance of ${percent(word.probability)}. Likeliest here:`));
+  made.append(element("caption", `“${spell(word.word)}” had a chance of ${percent(word.probability)}. Likeliest here:`));
   for (const other of word.likeliest) {
     const row = element("tr", "", other.word === word.word ? "said" : "");
-    const name = element("th", other.word || END);
+    const name = element("th", spell(other.word));
     name.scope = "row";
     const bar = element("td", "", "bar");
     const inner = element("i");
@@ -46,9 +48,9 @@ export function showWords(card, said, fit) {
     text.style.setProperty("--p", word.probability);
     button.append(text);
     const others = word.likeliest.filter((other) => other.word !== word.word).slice(0, 3)
-      .map((other) => `${other.word || END} ${percent(other.probability)}`).join(", ");
+      .map((other) => `${spell(other.word)} ${percent(other.probability)}`).join(", ");
     button.setAttribute("aria-label",
-      `${word.word || END}, ${percent(word.probability)}; others: ${others}`);
+      `${spell(word.word)}, ${percent(word.probability)}; others: ${others}`);
     button.setAttribute("aria-pressed", "false");
     return button;
   });
