@@ -159,16 +159,16 @@ def _read(
         connection.sock = connected
         wanted = {"User-Agent": f"captioner/{captioner.__version__}", "Accept": "image/*"}
         connection.request("GET", path, headers=wanted)
-        answer = connection.getresponse()
-        if answer.status in (301, 302, 303, 307, 308) and answer.getheader("Location"):
-            return str(answer.getheader("Location"))
-        if answer.status != 200:
-            raise RefusedError(502, f"{host}: answered {answer.status} {answer.reason}"[:200])
-        data = bytearray()
-        while chunk := answer.read(CHUNK):
-            data += chunk
-            if len(data) > most:
-                raise RefusedError(413, f"the photo has more than {most / 1e6:g} MB")
+        with connection.getresponse() as answer:
+            if answer.status in (301, 302, 303, 307, 308) and answer.getheader("Location"):
+                return str(answer.getheader("Location"))
+            if answer.status != 200:
+                raise RefusedError(502, f"{host}: answered {answer.status} {answer.reason}"[:200])
+            data = bytearray()
+            while chunk := answer.read(CHUNK):
+                data += chunk
+                if len(data) > most:
+                    raise RefusedError(413, f"the photo has more than {most / 1e6:g} MB")
         if time.monotonic() >= until:  # cut by the alarm: not whole
             raise TimeoutError
         return bytes(data)
