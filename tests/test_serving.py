@@ -17,6 +17,7 @@ from test_export import make_model
 
 from captioner.config import SearchConfig
 from captioner.exporting import export_model
+from captioner.model import Captioner
 from captioner.runtime import OnnxCaptioner
 from captioner.serving.app import STATIC
 from captioner.serving.desk import Service
@@ -29,13 +30,18 @@ JPEGS = [picture(seed) for seed in range(12)]
 
 
 @pytest.fixture(scope="module")
-def captioner(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> OnnxCaptioner:
+def model(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small captioner that looks at places and has learned nothing."""
     folder = tmp_path_factory.mktemp("served")
-    make_model(folder / "model", weights, maps="early+last", kind="attention")
-    (folder / "photo.jpg").write_bytes(JPEGS[0])
-    export_model(folder / "model", folder / "onnx", "float32", [folder / "photo.jpg"])
-    return OnnxCaptioner.from_folder(folder / "onnx")
+    return make_model(folder / "model", weights, maps="early+last", kind="attention")
+
+
+@pytest.fixture(scope="module")
+def captioner(model: Path) -> OnnxCaptioner:
+    """Its export."""
+    (model.parent / "photo.jpg").write_bytes(JPEGS[0])
+    export_model(model, model.parent / "onnx", "float32", [model.parent / "photo.jpg"])
+    return OnnxCaptioner.from_folder(model.parent / "onnx")
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,13 @@ def test_captions_are_those_of_the_model(client: Client, captioner: OnnxCaptione
     assert len({found[0] for found in captions(answer)}) > 3
     told = [c["log_prob"] for photo in answer.json["photos"] for c in photo["captions"]]
     np.testing.assert_allclose(told, [c.log_prob for of in expected for c in of], atol=1e-3)
+
+
+def test_a_model_of_torch_is_served_as_well(client: Client, model: Path) -> None:
+    with running(Service(Batcher(Captioner.from_pretrained(model)), "torch")) as of_torch:
+        answer = of_torch.caption(*JPEGS, num_captions=2, explain="true")
+    assert captions(answer) == captions(client.caption(*JPEGS, num_captions=2))
+    assert np.array(answer.json["photos"][0]["captions"][0]["words"][0]["attention"]).ndim == 2
 
 
 def test_what_is_drawn_by_lot_does_not_depend_on_who_else_asks(client, captioner) -> None:
