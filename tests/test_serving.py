@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from test_export import make_model
 
+from benchmarks.serving import load
 from captioner.config import SearchConfig
 from captioner.exporting import export_model
 from captioner.model import Captioner
@@ -226,6 +227,16 @@ def test_requests_of_many_share_batches(gate: Gate) -> None:
         gate.searched.clear()
         together = client.caption(*JPEGS)
         assert [captions(answer)[0] for answer in alone] == captions(together)
+
+
+def test_the_benchmark_counts_what_goes_wrong(client: Client, captioner: OnnxCaptioner) -> None:
+    expected = [found[0].caption for found in captioner.stream(JPEGS)]
+    found = load(client.port, JPEGS, 4, 24, expected)
+    assert (found["failed"], found["unlike"]) == (0, 0)
+    assert 0 < found["p50"] <= found["p95"]
+    wrong = [*JPEGS[:2], b"no photo"]
+    found = load(client.port, wrong, 2, 6, ["another caption", *expected[1:]])
+    assert (found["failed"], found["unlike"]) == (2, 2)
 
 
 def test_too_many_wait_their_turn_elsewhere_and_none_for_ever(gate: Gate) -> None:

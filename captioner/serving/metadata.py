@@ -35,10 +35,10 @@ def describe_exif(block: bytes | None, text: str) -> bytes:
     Raises:
         RefusedError: 422, if the block is damaged.
 
-    Example: a new block has one entry.
+    Example: the text is at the end.
 
-        >>> describe_exif(None, "a dog")[8:10]
-        b'\\x00\\x01'
+        >>> describe_exif(None, "a dog")[-6:]
+        b'a dog\\x00'
     """
     block = block or b"MM\x00*\x00\x00\x00\x08" + b"\x00" * 6
     try:
