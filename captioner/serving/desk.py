@@ -1,13 +1,14 @@
 """What is done for each request: its form is read, its photos are decoded, captioned, described."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -62,6 +63,7 @@ class Desk:
         self.waiting = Room(limits.max_waiting, f"{limits.max_waiting} photos wait already")
         self.reader = Reader(limits, self.memory)
         self.decoding = ThreadPoolExecutor(num_threads(), "decoding")
+        self.links = asyncio.Semaphore(LINKS_AT_ONCE)
         self.fetching = ThreadPoolExecutor(LINKS_AT_ONCE, "fetching")
 
     async def form(self, request: Request, hold: Hold) -> Form:
@@ -95,7 +97,7 @@ class Desk:
                     413, f"{asked} photos are too many (at most {most} in one request)"
                 )
             with self.waiting.for_(asked):
-                work = self._caption_all([*form.photos, *links], settings, hold)
+                work = self._caption_all([*form.photos, *links], settings)
                 seconds = self.service.limits.timeout
                 answers = await unless_gone(
                     request, within(seconds, 504, "captioning the photos", work)
@@ -106,40 +108,49 @@ class Desk:
         return answers, statuses[0] if len(set(statuses)) == 1 else 422
 
     async def _caption_all(
-        self, photos: Sequence[Photo | str], settings: Settings, hold: Hold
+        self, photos: Sequence[Photo | str], settings: Settings
     ) -> list[OnePhoto]:
         settings.search()  # a mistake in it is none of the photos'
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._caption_one(photo, settings, number, hold))
+                group.create_task(self._caption_one(photo, settings, number))
                 for number, photo in enumerate(photos)
             ]
         return [task.result() for task in tasks]
 
-    async def _caption_one(
-        self, photo: Photo | str, settings: Settings, number: int, hold: Hold
-    ) -> OnePhoto:
+    async def _caption_one(self, photo: Photo | str, settings: Settings, number: int) -> OnePhoto:
         name = photo if isinstance(photo, str) else photo.name
-        batcher, limits = self.service.batcher, self.service.limits
+        batcher = self.service.batcher
         try:
             if isinstance(photo, str):
-                photo = await self.fetch(photo, hold)
-            preprocessing = batcher.captioner.preprocessing
-            loop = asyncio.get_running_loop()
-            array = await loop.run_in_executor(
-                self.decoding, load, photo.data, preprocessing, limits
-            )
-            found = batcher.submit(array, settings.search(), number, settings.explain)
-            return answer_of(name, await asyncio.wrap_future(found))
+                async with self.fetched(photo) as found:
+                    array = await self._load(found)
+            else:
+                array = await self._load(photo)
+            answer = batcher.submit(array, settings.search(), number, settings.explain)
+            return answer_of(name, await asyncio.wrap_future(answer))
         except RefusedError as refused:
             return refusal_of(name, refused)
 
-    async def fetch(self, url: str, hold: Hold) -> Photo:
-        """The photo behind a link; errors as of `captioner.serving.links.fetch`."""
-        most = self.service.limits.photo_bytes
-        hold.more(most)  # it may be as large as that
+    async def _load(self, photo: Photo) -> np.ndarray:
+        preprocessing = self.service.batcher.captioner.preprocessing
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.fetching, fetch, url, most, SECONDS_OF_LINK)
+        return await loop.run_in_executor(
+            self.decoding, load, photo.data, preprocessing, self.service.limits
+        )
+
+    @asynccontextmanager
+    async def fetched(self, url: str) -> AsyncIterator[Photo]:
+        """The photo behind a link, as long as it is needed; only a few are in memory at a time.
+
+        Raises:
+            RefusedError: as of `captioner.serving.links.fetch`.
+        """
+        most = self.service.limits.photo_bytes
+        async with self.links:
+            with self.memory.for_(most):  # it may be as large as that
+                loop = asyncio.get_running_loop()
+                yield await loop.run_in_executor(self.fetching, fetch, url, most, SECONDS_OF_LINK)
 
     async def describe(self, request: Request) -> Response:
         """A copy of a photo with a caption in its metadata."""
@@ -168,7 +179,7 @@ class Desk:
             urls = form.fields.pop("url", [])
             if len(urls) != 1 or form.fields or form.photos:
                 raise RefusedError(422, "send one link in the field url")
-            photo = await unless_gone(request, self.fetch(urls[0], hold))
+        async with self.fetched(urls[0]) as photo:
             kind = kind_of(photo.data, self.service.limits)
         return Response(photo.data, media_type=_media(kind), headers={"X-Name": quote(photo.name)})
 

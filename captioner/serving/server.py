@@ -112,4 +112,4 @@ def serve(service: Service, listening: socket.socket, started: Callable[[], None
     finally:
         listening.close()
         service.batcher.close()
-        service.batcher.join(1)
+        service.batcher.join(1.0)

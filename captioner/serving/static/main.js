@@ -8,8 +8,14 @@ const at = (id) => document.getElementById(id);
 const line = new Line();
 const cards = [];
 const page = { fit: "squeeze", changed: update, removed: remove, again: (card) => queue(card) };
-let spoken = ""; // what the status said last
 let links = false;
+
+// Shown in the status line; a screen reader says it aloud only where it is worth an interruption.
+function say(message, aloud = true) {
+  if (at("status").textContent === message) return;
+  at("status").textContent = message;
+  if (aloud) at("aloud").textContent = message;
+}
 
 function settings() {
   const form = at("search");
@@ -43,6 +49,8 @@ function remove(card) {
   update();
 }
 
+let counted = ""; // what `update` said last
+
 // The progress bar, the status and what can be pressed, from the state of the cards.
 function update() {
   const of = (...states) => cards.filter((card) => states.includes(card.state)).length;
@@ -56,10 +64,8 @@ function update() {
   const message = left
     ? `${done + failed} of ${photos(cards.length)} …${bad}`
     : `${photos(done)} captioned${bad}.`;
-  if (message !== spoken) {
-    spoken = message;
-    at("status").textContent = message;
-  }
+  if (message !== counted) say(message, !left);
+  counted = message;
   at("again").disabled = !cards.length || left > 0;
   const some = cards.some((card) => card.text);
   for (const id of ["save-csv", "save-json"]) at(id).disabled = !some;
@@ -74,7 +80,7 @@ async function savePhotos() {
   at("save-photos").disabled = true;
   const wanted = cards.filter((card) => card.describable);
   for (const [number, card] of wanted.entries()) {
-    at("status").textContent = `Writing ${number + 1} of ${wanted.length} …`;
+    say(`Writing ${number + 1} of ${wanted.length} …`, false);
     try {
       files.push(await card.described());
     } catch (error) {
@@ -85,20 +91,19 @@ async function savePhotos() {
   if (files.length > 1) download(await zip(files), "captioned.zip");
   update();
   const left = kept().length - files.length;
-  spoken = `${files.length} saved${left ? `; ${left} left out (JPEG and PNG alone)` : ""}`;
-  at("status").textContent = [spoken, ...problems].join("; ");
+  const told = `${files.length} saved${left ? `; ${left} left out (JPEG and PNG alone)` : ""}`;
+  say([told, ...problems].join("; "));
 }
 
 async function addLink(url) {
   at("done").hidden = false;
-  at("status").textContent = "Fetching the photo …";
+  say("Fetching the photo …");
   try {
     add([await follow(url)]);
     at("url").value = "";
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    spoken = error.message;
-    at("status").textContent = error.message;
+    say(error.message);
   }
 }
 
