@@ -24,7 +24,7 @@ LAYERS = [
     "validation calibration regression",
     "material",
     "runs diagnosis",
-    "language_runs",
+    "language_runs serving",
     "commands",
     "release reading",
 ]
@@ -34,7 +34,7 @@ HEAVY = {"torch", "timm", "matplotlib", "nltk", "pycocotools", "onnxruntime", "s
 LIGHT = ["errors", "refinements", "files", "config", "presets", "vocabulary", "layouts", "datasets",
          "download", "coco", "flickr8k", "provenance", "plotting", "scenes", "commands", "card",
          "release", "texts", "folders", "images", "search", "extraction", "streaming",
-         "runtime", "confidence", "consensus", "views"]  # fmt: skip
+         "runtime", "confidence", "consensus", "views", "serving", "explaining"]  # fmt: skip
 """What the command line imports before it is told what to do, and what serves without torch."""
 
 

@@ -56,6 +56,8 @@ def test_the_wheel_captions_a_photo_from_another_folder_without_a_network(tmp_pa
         "onnx/vocabulary.json", "LICENSE-EfficientNet-Lite2.txt", "confidence.json",
         "consensus.npz", "onnx/confidence.json", "onnx/consensus.npz",
     }  # fmt: skip
+    page = {file.name for file in (ROOT / "captioner" / "serving" / "static").iterdir()}
+    assert page == {Path(name).name for name in names if "/serving/static/" in name}
     assert not [name for name in names if name.endswith((".jpg", ".jpeg", ".pkl", ".pth"))]
 
     elsewhere = tmp_path / "elsewhere"

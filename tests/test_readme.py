@@ -54,6 +54,8 @@ WRITES = ("--out", "--output", "--sheet")
 NOT_RUN = {
     "python -m venv": "an installation",
     "pip install": "an installation",
+    "captioner serve": "runs until it is stopped; see tests/test_serve_command.py",
+    "curl": "wants a server; see tests/test_serving.py",
     "make": "an installation and a training of minutes",
     ".venv/bin/python -m pytest": "these very tests",
     "python -m benchmarks": "minutes; see tests/test_benchmarks.py",

@@ -22,13 +22,17 @@ COMMANDS = {
     "doctor": "look for what may go wrong with a data set, a training or a model",
     "export": "make files of a captioner that need no torch",
     "data": "prepare a data set: scenes, coco or flickr8k",
+    "serve": "a web page and an HTTP interface for captions",
     "lm": "language models: train, write, score, inspect",
 }
 
-TRAINING = frozenset(
-    {"torch", "torchvision", "timm", "onnx", "nltk", "pycocotools", "matplotlib", "safetensors"}
-)
-"""Packages that captioning does without; the extra `train` brings them."""
+EXTRAS = {
+    "train": frozenset(
+        {"torch", "torchvision", "timm", "onnx", "nltk", "pycocotools", "matplotlib", "safetensors"}
+    ),
+    "serve": frozenset({"fastapi", "starlette", "pydantic", "uvicorn", "python_multipart"}),
+}
+"""Packages that captioning does without, by the extra that brings them."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -76,11 +80,12 @@ def finish(command: Callable[[], int]) -> None:
         sys.exit(2)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in TRAINING:
+        extra = next((name for name, packages in EXTRAS.items() if package in packages), None)
+        if extra is None:
             raise
         print(
             f"captioner: this needs {package}, which is not installed: "
-            "pip install 'captioner[train]' brings it",
+            f"pip install 'captioner[{extra}]' brings it",
             file=sys.stderr,
         )
         sys.exit(2)
