@@ -15,7 +15,7 @@ from captioner.images import Source
 from captioner.search import Array
 from captioner.search.arrays import device_of, namespace, no_gradients, topk
 from captioner.streaming import Caption, PhotoCaptioner
-from captioner.vocabulary import END, PAD, START
+from captioner.vocabulary import END, PAD, START, words_of
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def explain(
     Args:
         captioner: The model.
         features: Of N photos, as `captioner.features` gives them.
-        captions: Of each photo, as many as one likes: words with single spaces between them.
+        captions: Of each photo, as many as one likes, as a captioner writes them.
         k: How many of the likeliest words to tell at each step.
 
     Returns:
@@ -68,7 +68,7 @@ def explain(
         return [[] for _ in captions]
     # A step wants as many captions of each photo, side by side.
     texts = [(*of_photo, *[""] * (most - len(of_photo))) for of_photo in captions]
-    said = [caption.split() for of_photo in texts for caption in of_photo]
+    said = [words_of(caption) for of_photo in texts for caption in of_photo]
     columns = _read(captioner, features, said, most, k)
     words = captioner.vocabulary.words
 
@@ -112,7 +112,7 @@ def beam_tree(captions: Sequence[str]) -> Branch:
     """The captions of a beam as a tree: they part where they begin to differ.
 
     Args:
-        captions: The best first; words with single spaces between them.
+        captions: The best first, as a captioner writes them.
 
     Example:
 
@@ -125,7 +125,7 @@ def beam_tree(captions: Sequence[str]) -> Branch:
     root = Branch("", list(range(len(captions))))
     for number, caption in enumerate(captions):
         branch = root
-        for word in (*caption.split(), ""):
+        for word in (*words_of(caption), ""):
             found = next((one for one in branch.after if one.word == word), None)
             if found is None:
                 found = Branch(word, [])

@@ -113,6 +113,22 @@ def test_an_ensemble_tells_words_and_no_attention() -> None:
         assert word.attention is None
 
 
+def test_words_written_together_are_told_apart() -> None:
+    vocabulary = Vocabulary((*SPECIAL, "a", "man", "'s", "dog"))
+    torch.manual_seed(0)
+    config = ModelConfig(
+        EncoderConfig(backbone=BACKBONE, channels=12, features=8),
+        DecoderConfig(embedding=7, hidden=16, features=8),
+    )
+    captioner = Captioner(config, vocabulary).eval()
+    captioner.encoder.fit(torch.randn(40, 12))
+    caption = vocabulary.decode([4, 5, 6, 7])
+    (words,) = explain(captioner, captioner.features(maps(1)), [[caption]], k=9)[0]
+    assert [word.word for word in words] == ["a", "man", "'s", "dog", ""]
+    for word in words:  # none of them is taken for a word that the model does not know
+        assert dict(word.likeliest)[word.word] == pytest.approx(word.probability, abs=1e-6)
+
+
 def test_nothing_to_explain() -> None:
     captioner = untrained("pooled")
     assert explain(captioner, captioner.features(maps(2)), [[], []]) == [[], []]
