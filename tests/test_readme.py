@@ -50,7 +50,7 @@ PROGRAMS = {
     "data/prepare_flickr8k.py": ["data", "flickr8k"],
     "data/prepare_scenes.py": ["data", "scenes"],
 }
-WRITES = ("--out", "--output", "--sheet")
+WRITES = ("--out", "--output", "--sheet", "--explain")
 NOT_RUN = {
     "python -m venv": "an installation",
     "pip install": "an installation",
