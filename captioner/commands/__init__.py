@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a captioner on photos with captions",
     "caption": "caption photos",
     "evaluate": "score a captioner on photos with captions",
+    "report": "show what a captioner says of each photo, and why, as pages for a browser",
     "calibrate": "let a captioner tell how likely its captions are to be good",
     "consensus": "let a captioner learn what people say of photos, to choose among its captions",
     "export": "make files of a captioner that need no torch",
