@@ -14,7 +14,7 @@ from captioner.vocabulary import tokenise
 
 CHUNK = 50
 """Photos whose details are in one file."""
-WORDS = 40
+WORDS = 30
 """Most said words that are listed."""
 TITLES = {
     **{f"bleu_{n}": f"BLEU-{n}" for n in (1, 2, 3, 4)},
