@@ -10,8 +10,9 @@ report.SORTS = [
   ["sure", "Most confident first"],
   ["short", "Shortest caption first"],
   ["long", "Longest caption first"],
-  ["gain", "Where the second is better"],
-  ["loss", "Where the first is better"],
+  ["gain", "Where the first model is better"],
+  ["loss", "Where the second is better"],
+  ["changed", "Greatest difference first"],
 ];
 
 report.Chooser = class {
@@ -19,38 +20,40 @@ report.Chooser = class {
     this.index = index;
     this.size = index.names.length;
     this.lengths = index.runs.map((run) => run.captions.map(countWords));
-    this.texts = new Map();
+    this.texts = null;
   }
 
   // The sorts that make sense here.
   sorts() {
     const both = this.index.runs.length > 1;
     const sure = this.index.runs.some((run) => run.confidence);
-    const left = { gain: both, loss: both, sure, unsure: sure };
+    const left = { gain: both, loss: both, changed: both, sure, unsure: sure };
     return report.SORTS.filter(([name]) => left[name] ?? true);
   }
 
-  // What is searched: a photo's captions in lower case, a space around each word.
-  text(where, run) {
-    const key = where === "people" ? where : `${where} ${run}`;
-    if (!this.texts.has(key)) {
-      const { people, runs, names } = this.index;
-      const found = names.map((_, i) => {
-        if (where === "people") return plain(people[i].join(" / "));
-        if (where === "model") return plain(runs[run].captions[i]);
-        return plain([...runs.map((r) => r.captions[i]), ...people[i]].join(" / "));
-      });
-      this.texts.set(key, found);
-    }
-    return this.texts.get(key);
+  // What is searched, in lower case: of each photo what people said, and what each model said.
+  lower() {
+    const { people, runs } = this.index;
+    this.texts ??= [people.map((said) => said.join(" / ").toLowerCase()),
+      ...runs.map((run) => run.captions.map((caption) => caption.toLowerCase()))];
+    return this.texts;
+  }
+
+  // Whether a photo has all terms, be it in different captions.
+  finder(text, where, run) {
+    const terms = termsOf(text);
+    if (!terms.length) return () => true;
+    const all = this.lower();
+    const texts = where === "any" ? all : [all[where === "people" ? 0 : run + 1]];
+    return (i) => terms.every(([word, pattern]) =>
+      texts.some((of) => of[i].includes(word) && pattern.test(of[i])));
   }
 
   // Numbers of the photos that fit, in order.
   rows(options) {
     const run = this.index.runs[options.run] ? options.run : 0;
     const { scores, confidence } = this.index.runs[run];
-    const terms = termsOf(options.text);
-    const texts = terms.length ? this.text(options.where, run) : null;
+    const says = this.finder(options.text, options.where, run);
     const limits = [
       [scores, options.scoreFrom, options.scoreTo],
       [this.lengths[run], options.wordsFrom, options.wordsTo],
@@ -58,7 +61,7 @@ report.Chooser = class {
     ].filter(([values, from, to]) => values && (from !== null || to !== null));
     const chosen = [];
     for (let i = 0; i < this.size; i++) {
-      if (texts && !terms.every((term) => texts[i].includes(term))) continue;
+      if (!says(i)) continue;
       if (limits.every(([values, from, to]) => within(values[i], from, to))) chosen.push(i);
     }
     const keys = this.keys(options.sort, run, options.seed);
@@ -78,14 +81,15 @@ report.Chooser = class {
       random: () => shuffled(this.size, seed),
       gain: () => negative(this.gains()),
       loss: () => this.gains(),
+      changed: () => this.gains().map((gain) => -Math.abs(gain)),
     };
     return of[sort]?.() ?? null;
   }
 
-  // How much better the second model is, photo by photo.
+  // How much better the first model is than the second, photo by photo.
   gains() {
     const [one, two] = this.index.runs;
-    return two ? two.scores.map((score, i) => score - one.scores[i]) : one.scores;
+    return two ? one.scores.map((score, i) => score - two.scores[i]) : one.scores;
   }
 };
 
@@ -101,15 +105,18 @@ function negative(values) {
   return values.map((value) => -value);
 }
 
-function plain(text) {
-  return ` ${text.toLowerCase().replace(/[^\p{L}\p{N}'’/]+/gu, " ")} `;
-}
-
-// Beginnings of words, or whole words and phrases where they stand in quotes.
+// Beginnings of words, or whole words and phrases where they stand in quotes: for each the first
+// word alone, which is quick to look for, and a pattern.
 function termsOf(text) {
-  return [...text.matchAll(/"([^"]*)"|[^\s"]+/g)]
-    .map((found) => (found[1] === undefined ? plain(found[0]).trimEnd() : plain(found[1])))
-    .filter((term) => term.trim());
+  const terms = [];
+  for (const [found, quoted] of text.toLowerCase().matchAll(/"([^"]*)"|[^\s"]+/g)) {
+    const words = (quoted ?? found).match(/[\p{L}\p{N}'’]+/gu);
+    if (!words) continue;
+    const end = quoted === undefined ? "" : "(?![\\p{L}\\p{N}])";
+    const between = "[^\\p{L}\\p{N}'’/]+";
+    terms.push([words[0], new RegExp(`(?<![\\p{L}\\p{N}])${words.join(between)}${end}`, "u")]);
+  }
+  return terms;
 }
 
 // The same numbers for the same seed (mulberry32).

@@ -10,6 +10,7 @@ report.List = class {
     this.chooser = chooser;
     this.options = this.read(new URLSearchParams());
     this.rows = null;
+    this.changed = () => {}; // called when the address is another one
   }
 
   // What the address asks for.
@@ -94,6 +95,7 @@ report.List = class {
     this.options[name] = value;
     this.options.page = 1;
     history.replaceState(null, "", this.address());
+    this.changed();
     this.update();
   }
 
@@ -127,6 +129,7 @@ report.List = class {
   open(number) {
     this.options.page = number;
     history.pushState(null, "", this.address());
+    this.changed();
     this.update();
     window.scrollTo(0, 0);
     document.querySelector("h1").focus({ preventScroll: true });
@@ -147,7 +150,7 @@ report.List = class {
     });
     const gain = index.runs.length > 1
       ? make("span", { class: "numbers" },
-          `difference ${signed(index.runs[1].scores[number] - index.runs[0].scores[number])}`)
+          `difference ${signed(index.runs[0].scores[number] - index.runs[1].scores[number])}`)
       : null;
     const people = index.people[number].map((text) => make("li", { dir: "auto" }, text));
     return make("li", {},

@@ -28,7 +28,7 @@ report.overview = (index) => {
     const told = `Times 100, of ${count(index.names.length)} photos of the split ${index.split} of ` +
       `${index.data}; intervals by bootstrap over photos.` +
       (index.differences
-        ? ` The difference is that of ${names[1]} less ${names[0]}, photo by photo; it is bold ` +
+        ? ` The difference is ${names[0]} less ${names[1]}, of the same photos; it is bold ` +
           "where the interval leaves out nought."
         : "");
     return section("Scores", make("p", {}, told), wide("Scores", table(heads, metrics)));

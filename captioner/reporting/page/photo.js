@@ -57,8 +57,8 @@ report.photo = (index, number, place) => {
   function difference() {
     if (index.runs.length < 2) return null;
     const [one, two] = index.runs;
-    const gain = two.scores[number] - one.scores[number];
-    return make("p", {}, `${two.name} less ${one.name}: ${signed(gain)} CIDEr-D`);
+    const gain = one.scores[number] - two.scores[number];
+    return make("p", {}, `${one.name} less ${two.name}: ${signed(gain)} CIDEr-D`);
   }
 
   function link(text, to) {
