@@ -1,7 +1,7 @@
 """What the pages of a report show, as plain values: overview, columns over photos, details."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,16 +39,18 @@ def pack_index(runs: Sequence[Inside], names: Sequence[str], seed: int = 0) -> d
     """
     first = runs[0].evaluation
     people = [list(photo.captions) for photo in first.photos]
-    split = [tokenise(caption) for of_photo in people for caption in of_photo]
-    said_by_people = word_shares(split)
+    written = [caption for of_photo in people for caption in of_photo]
+    said = [found[0].caption for run in runs for found in run.evaluation.found]
+    words = {caption: tokenise(caption) for caption in {*written, *said}}  # each once: it is slow
+    by_people = word_shares([words[caption] for caption in written])
     index: dict[str, Any] = {
         "data": first.record["data"],
         "split": first.record["split"],
         "chunk": CHUNK,
         "names": list(names),
         "people": people,
-        "runs": [_pack_run(run, said_by_people) for run in runs],
-        "charts": _pack_charts(runs, [len(words) for words in split]),
+        "runs": [_pack_run(run, by_people, words) for run in runs],
+        "charts": _pack_charts(runs, written, words),
         "differences": None,
     }
     if len(runs) == 2:
@@ -60,11 +62,13 @@ def pack_index(runs: Sequence[Inside], names: Sequence[str], seed: int = 0) -> d
     return index
 
 
-def _pack_run(run: Inside, said_by_people: dict[str, float]) -> dict[str, Any]:
+def _pack_run(
+    run: Inside, by_people: Mapping[str, float], words: Mapping[str, list[str]]
+) -> dict[str, Any]:
     told, record = run.evaluation, run.evaluation.record
     best = [found[0] for found in told.found]
     sure = [caption.confidence for caption in best]
-    said = word_shares([tokenise(caption.caption) for caption in best])
+    said = word_shares([words[caption.caption] for caption in best])
     return {
         "name": run.name,
         "fit": run.fit,
@@ -86,8 +90,8 @@ def _pack_run(run: Inside, said_by_people: dict[str, float]) -> dict[str, Any]:
         "captions": [caption.caption for caption in best],
         "scores": [round(100 * score, 1) for score in told.each["cider_d"].tolist()],
         "confidence": None if None in sure else [round(100 * (c or 0), 1) for c in sure],
-        "words": [[w, p, said_by_people.get(w, 0)] for w, p in list(said.items())[:WORDS]],
-        "unsaid": [[w, p] for w, p in said_by_people.items() if w not in said][:WORDS],
+        "words": [[w, p, by_people.get(w, 0)] for w, p in list(said.items())[:WORDS]],
+        "unsaid": [[w, p] for w, p in by_people.items() if w not in said][:WORDS],
     }
 
 
@@ -119,22 +123,25 @@ def _facts(record: dict[str, Any]) -> list[list[str]]:
     return facts
 
 
-def _pack_charts(runs: Sequence[Inside], lengths: Sequence[int]) -> list[dict[str, Any]]:
+def _pack_charts(
+    runs: Sequence[Inside], written: Sequence[str], words: Mapping[str, list[str]]
+) -> list[dict[str, Any]]:
     """Distributions over photos or captions, in percent."""
+    lengths = [len(words[caption]) for caption in written]
     scores, said, sure = [], [], []
     for run in runs:
         best = [found[0] for found in run.evaluation.found]
         scores.append((run.name, 100 * run.evaluation.each["cider_d"]))
-        said.append((run.name, np.array([len(tokenise(caption.caption)) for caption in best])))
+        said.append((run.name, np.array([len(words[caption.caption]) for caption in best])))
         told = [100 * caption.confidence for caption in best if caption.confidence is not None]
         if len(told) == len(best):
             sure.append((run.name, np.array(told)))
     longest = int(max(np.percentile(lengths, 99), *(part.max() for _, part in said)))
-    words = np.append(np.arange(longest + 1, dtype=float), np.inf)
+    counts = np.append(np.arange(longest + 1, dtype=float), np.inf)
     people = ("people", np.array(lengths))
     together = np.concatenate([part for _, part in scores])
     charts = [_pack_chart("Score of each photo", "CIDEr-D", bins_of(together), scores)]
-    charts.append(_pack_chart("Length of captions", "words", words, [*said, people]))
+    charts.append(_pack_chart("Length of captions", "words", counts, [*said, people]))
     if sure:
         charts.append(_pack_chart("Confidence", "percent", np.arange(0.0, 101.0, 5.0), sure))
     return charts

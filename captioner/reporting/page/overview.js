@@ -79,8 +79,8 @@ report.overview = (index) => {
       make("div", { class: "charts" }, ...figures));
   }
 
-  function wordLink(word, where) {
-    const asked = new URLSearchParams({ text: `"${word}"`, where });
+  function wordLink(word, where, run) {
+    const asked = new URLSearchParams({ text: `"${word}"`, where, ...(run ? { run } : {}) });
     return make("a", { href: `#photos?${asked}`, dir: "auto" }, word);
   }
 
@@ -93,9 +93,9 @@ report.overview = (index) => {
   function words() {
     const parts = index.runs.map((run, k) => {
       const rows = run.words.map(([word, said, people]) =>
-        [wordLink(word, "model"), bar(said, CLASSES[k]), bar(people, "people")]);
+        [wordLink(word, "model", k), bar(said, CLASSES[k]), bar(people, "people")]);
       const unsaid = run.unsaid.flatMap(([word, people]) =>
-        [make("li", {}, wordLink(word, "people"), ` ${fixed(people)} %`)]);
+        [make("li", {}, wordLink(word, "people", k), ` ${fixed(people)} %`)]);
       const heads = ["word", `in captions of ${run.name}`, "in people’s"];
       const said = make("div", {}, make("h3", {}, "Most said by ", make("bdi", {}, run.name)),
         wide("Most said words", table(heads, rows)));
