@@ -87,7 +87,11 @@ def explain(
 
 
 def explain_photo(
-    captioner: PhotoCaptioner, photo: Source, config: SearchConfig | None = None, k: int = 5
+    captioner: PhotoCaptioner,
+    photo: Source,
+    config: SearchConfig | None = None,
+    k: int = 5,
+    number: int = 0,
 ) -> tuple[list[Caption], list[list[Word]]]:
     """Caption a photo, and explain each of its captions.
 
@@ -96,6 +100,7 @@ def explain_photo(
         photo: File, bytes, picture or array.
         config: How to search; it gives `num_captions` of them, the best first.
         k: As of `explain`.
+        number: Of the photo among others, for captions drawn by lot.
 
     Raises:
         InputError: if the photo cannot be read.
@@ -104,7 +109,7 @@ def explain_photo(
     for error in errors.values():
         raise error
     features = captioner.features(maps)
-    found = captioner.search(features, config)[0]
+    found = captioner.search(features, config, [number])[0]
     return found, explain(captioner, features, [[c.caption for c in found]], k)[0]
 
 

@@ -55,6 +55,7 @@ def make_run(
     side: int | None = 9,
     beams: int = 3,
     confident: bool = True,
+    fit: str = "squeeze",
     seed: int = 0,
 ) -> Inside:
     """A model that says anything: `side` is that of its grid of places, None where it has none."""
@@ -89,7 +90,7 @@ def make_run(
     }
     epochs = [{"epoch": e, "train_loss": 9.0 - e, "val_cider_d": 0.1 * e} for e in (1, 2, 3)]
     told = Evaluation(list(photos), np.zeros((len(photos), 1)), found, each, record)
-    return Inside(name, told, words, epochs, "squeeze")
+    return Inside(name, told, words, epochs, fit)
 
 
 def make_words(said: Sequence[str], side: int | None, generator: np.random.Generator) -> list[Word]:

@@ -168,6 +168,20 @@ def test_a_photo_that_cannot_be_read(weights: Path) -> None:
     assert [word.word for word in told[0]][:-1] == found[0].caption.split()
 
 
+def test_a_caption_drawn_by_lot_is_that_of_the_photo_with_this_number(
+    weights: Path, tmp_path: Path
+) -> None:
+    captioner = Captioner.from_pretrained(make_model(tmp_path / "model", weights))
+    photo = draw(4)[0]
+    search = SearchConfig(sample=True, seed=1)
+    streamed = [found[0].caption for found in captioner.stream([photo] * 4, search)]
+    assert len(set(streamed)) > 1
+    for number, caption in enumerate(streamed):
+        found, told = explain_photo(captioner, photo, search, number=number)
+        assert found[0].caption == caption
+        assert " ".join(word.word for word in told[0]).rstrip() == caption
+
+
 def test_the_tree_of_a_beam() -> None:
     root = beam_tree(["a dog", "a dog runs", "a cat", "a dog"])
     (a,) = root.after

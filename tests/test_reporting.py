@@ -201,8 +201,10 @@ def test_the_command(capsys, trained: Path, model: Path, coloured: Path, tmp_pat
     _, pooled = received(tmp_path / "report" / "data" / "run-0-0.js")
     assert [part["attention"] for part in pooled] == [None] * 6
 
-    code, _, err = leave(capsys, "report", trained / "best", *options, "--no-photos")
+    again = ["--against", trained, "--no-photos"]
+    code, out, err = leave(capsys, "report", trained / "best", *options, *again)
     assert code == 0, err
+    assert {"trained", "trained (2)"} <= set(out.splitlines())
     assert not (tmp_path / "report" / "photos").exists()
 
 

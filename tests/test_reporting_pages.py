@@ -62,6 +62,15 @@ def alone(runs: list[Inside], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def cropped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on a model that sees the middle square of a photo alone."""
+    photos = make_photos(tmp_path_factory.mktemp("cropped"), 6)
+    folder = tmp_path_factory.mktemp("reports") / "cropped"
+    write_report(folder, [make_run("middle", photos, fit="crop")], ["photo"] * 6)
+    return folder
+
+
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Any]:
     """Opens a page; whatever the browser finds wrong with it fails the test."""
@@ -264,6 +273,18 @@ def test_attention_shows_where_the_pointer_is(visit, report: Path, runs) -> None
     assert page.locator(".run.second .word").count() == len(runs[1].words[7])
     page.locator(".run.second .word").first.hover()
     assert page.locator(".run.second .panel .where").count() == 0
+
+
+def test_the_heat_map_lies_on_what_was_seen(visit, report: Path, cropped: Path) -> None:
+    for folder, share in ((report, 1.0), (cropped, 32 / 48)):
+        page = visit(folder, "#photo?number=5")
+        page.wait_for_selector(".word")
+        page.locator(".word").first.hover()
+        photo, heat = (page.locator(name).bounding_box() for name in (".photo img", ".heat"))
+        assert heat["width"] == pytest.approx(share * photo["width"], abs=1)
+        assert heat["height"] == pytest.approx(photo["height"], abs=1)
+        middle = [box["x"] + box["width"] / 2 for box in (photo, heat)]
+        assert middle[0] == pytest.approx(middle[1], abs=1)
 
 
 def test_the_beam_stands_as_a_tree(visit, report: Path, runs) -> None:

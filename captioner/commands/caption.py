@@ -89,7 +89,8 @@ def _caption(options: CaptionOptions) -> int:
     try:
         alone = len(sources) + len(problems) == 1
         with writer(options.format, options.output, alone) as write:
-            for source, found in zip(sources, _stream(captioner, options, sources), strict=True):
+            stream = _stream(captioner, options, sources)
+            for number, (source, found) in enumerate(zip(sources, stream, strict=True)):
                 if isinstance(found, InputError):
                     failed += 1
                     _report(str(found))
@@ -103,7 +104,7 @@ def _caption(options: CaptionOptions) -> int:
                 captioned += 1
                 write(name, found)
                 if explainer:
-                    explainer.draw(captioner, source, options.search)
+                    explainer.draw(captioner, source, number, options.search)
                 if options.sheet and len(sheet) < ON_SHEET:
                     sheet.append((source, found[0].caption))
     except KeyboardInterrupt:

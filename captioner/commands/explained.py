@@ -45,8 +45,14 @@ class Explainer:
             raise unwritable(place, error) from error
         check_place(place if self.alone else place / "photo.png")
 
-    def draw(self, captioner: "PhotoCaptioner", source: "Source", search: SearchConfig) -> None:
-        """Draw one; errors as of `captioner.files.replacing`."""
+    def draw(
+        self, captioner: "PhotoCaptioner", source: "Source", number: int, search: SearchConfig
+    ) -> None:
+        """Draw one; its number among the photos counts for captions drawn by lot.
+
+        Raises:
+            InputError: if the picture cannot be written.
+        """
         from captioner.explaining import beam_tree, explain_photo
         from captioner.images import open_photo
         from captioner.plotting import SIDE, plot_explanation
@@ -55,7 +61,7 @@ class Explainer:
             # A search for no more captions than it has beams anyway finds the same ones.
             beams = captioner.settle(search).beam_size
             search = replace(search, num_captions=max(search.num_captions, min(BEAM, beams)))
-        found, told = explain_photo(captioner, source, search)
+        found, told = explain_photo(captioner, source, search, number=number)
         plot_explanation(
             open_photo(source, SIDE),
             told[0],

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -80,6 +80,8 @@ def _report(options: ReportOptions) -> int:
         )
         for captioner, model in zip(captioners, models, strict=True)
     ]
+    if len(runs) > 1 and runs[0].name == runs[1].name:
+        runs[1] = replace(runs[1], name=f"{runs[1].name} (2)")
     names = [dataset.name(photo) for photo in runs[0].evaluation.photos]
     bad = write_report(options.output, runs, names, options.photos, options.search.seed)
     for error in bad:

@@ -71,7 +71,7 @@ report.overview = (index) => {
     const figures = index.charts.map((chart) => {
       const classes = chart.series.map((one, i) => {
         const people = chart.unit === "words" && i === chart.series.length - 1;
-        return people ? "people" : CLASSES[names.indexOf(one.name, i && names[0] === names[1] ? 1 : 0)];
+        return people ? "people" : CLASSES[names.indexOf(one.name)];
       });
       return histogram(chart, classes);
     });

@@ -12,24 +12,24 @@ report.photo = (index, number, place) => {
     const about = `Photo: ${index.people[number][0]}`;
     const image = missing
       ? make("div", { class: "none", role: "img", "aria-label": about }, "no photo in this report")
-      : make("img", { src: `photos/${number}.jpg`, alt: about, load: fit });
+      : make("img", { src: `photos/${number}.jpg`, alt: about });
     return make("figure", { class: "photo" },
       make("div", { class: "stage" }, image, canvas), caption);
   }
 
-  // A CNN that sees the middle square alone has its heat map there.
-  function fit(event) {
-    const { naturalWidth: wide, naturalHeight: high } = event.target;
-    if (index.runs[0].fit === "squeeze") return;
-    const side = Math.min(wide, high);
-    canvas.style.inset = `${(50 * (high - side)) / high}% ${(50 * (wide - side)) / wide}%`;
-    canvas.style.width = `${(100 * side) / wide}%`;
-    canvas.style.height = `${(100 * side) / high}%`;
+  // The heat map of a CNN that sees the middle square alone lies there.
+  function fit(how) {
+    const { clientWidth: wide, clientHeight: high } = canvas.parentNode;
+    const side = how === "crop" ? Math.min(wide, high) : 0;
+    canvas.style.width = side ? `${side}px` : "";
+    canvas.style.height = side ? `${side}px` : "";
+    canvas.style.inset = side ? `${(high - side) / 2}px auto auto ${(wide - side) / 2}px` : "";
   }
 
-  function show(grid, word) {
+  function show(grid, word, how) {
     canvas.hidden = caption.hidden = !grid;
     if (!grid) return;
+    fit(how);
     report.heat.paint(canvas, grid, word);
     const [low, high] = grid.scale.map((share) => `${share.toFixed(1)} %`);
     caption.replaceChildren(low, make("span", { class: "ramp", "aria-hidden": "true" }), high,
@@ -47,7 +47,7 @@ report.photo = (index, number, place) => {
     const chunk = Math.floor(number / index.chunk);
     report.load(`run-${which}-${chunk}`).then((file) => {
       const details = file[number - chunk * index.chunk];
-      box.replaceChildren(report.words(details, run.name, show));
+      box.replaceChildren(report.words(details, run.name, (grid, word) => show(grid, word, run.fit)));
       beam.append(report.tree(details, run.name));
     }, (error) => box.append(make("p", { role: "alert" }, error.message)));
     return make("section", { class: `run ${["first", "second"][which]}` },
