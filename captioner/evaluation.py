@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,21 @@ from captioner.vocabulary import tokenise
 BATCH = 256
 JUDGED = {"background", "things", "held_out"}
 """What a data set must know of its pictures, as that of drawn scenes does, for `truth`."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A split with its captions and scores, photo by photo."""
+
+    photos: Sequence[Photo]
+    maps: np.ndarray
+    """Of the photos, as the CNN gives them."""
+    found: list[list[Caption]]
+    """Captions of each photo, the one that is scored first."""
+    each: dict[str, np.ndarray]
+    """Scores of each photo, as of `captioner.metrics.score_each`."""
+    record: dict[str, Any]
+    """As `evaluate` returns it."""
 
 
 def evaluate(
@@ -55,14 +70,44 @@ def evaluate(
     Raises:
         InputError: if there is no such split, or a photo cannot be read.
     """
+    told = evaluate_closely(
+        captioner, dataset, split, limit=limit, search=search, skip_bad=skip_bad, seed=seed
+    )
+    results = [
+        {"image_id": photo.image_id, "caption": found[0].caption}
+        for photo, found in zip(told.photos, told.found, strict=True)
+    ]
+    return told.record, results
+
+
+def evaluate_closely(
+    captioner: Captioner | Ensemble,
+    dataset: PhotoSet,
+    split: str,
+    *,
+    limit: int | None = None,
+    search: SearchConfig | None = None,
+    skip_bad: bool = False,
+    seed: int = 0,
+    whole_beam: bool = False,
+) -> Evaluation:
+    """As `evaluate`, with what it says of each photo.
+
+    Args:
+        whole_beam: Give all captions of each beam, not the best alone.
+    """
     photos: Sequence[Photo] = dataset.split(split)[:limit]
     began = time.perf_counter()
     cache = dataset_cache(dataset, captioner.encoder, captioner.places)
     photos, maps = with_maps(cache, photos, skip_bad, "Features")
     looked = time.perf_counter()
     search = search or SearchConfig()
-    best = [found[0] for found in caption_photos(captioner, maps, search)]
-    captions = [found.caption for found in best]
+    asked = captioner.settle(search)
+    if whole_beam and not search.sample:
+        asked = replace(asked, num_captions=max(asked.num_captions, asked.beam_size))
+    found = caption_photos(captioner, maps, asked)
+    best = [of_photo[0] for of_photo in found]
+    captions = [caption.caption for caption in best]
     searched = time.perf_counter()
 
     taught = dataset.splits.get("train", ())
@@ -88,7 +133,7 @@ def evaluate(
         from captioner.scenes import judge_captions
 
         record["truth"] = judge_captions(captions, facts)
-    told = [found.confidence for found in best if found.confidence is not None]
+    told = [c.confidence for c in best if c.confidence is not None]
     if captioner.confidence and len(told) == len(best):
         bar = captioner.confidence.bar
         bins = reliability(np.array(told), scored.each["cider_d"] >= bar)
@@ -97,11 +142,7 @@ def evaluate(
             "expected_calibration_error": calibration_error(bins),
             "bins": [part._asdict() for part in bins],
         }
-    results = [
-        {"image_id": photo.image_id, "caption": caption}
-        for photo, caption in zip(photos, captions, strict=True)
-    ]
-    return record, results
+    return Evaluation(photos, maps, found, scored.each, record)
 
 
 def caption_photos(

@@ -15,7 +15,7 @@ from captioner.images import Source
 from captioner.search import Array
 from captioner.search.arrays import device_of, forbid, namespace, no_gradients, topk
 from captioner.streaming import Caption, PhotoCaptioner
-from captioner.vocabulary import END, PAD, START, UNK
+from captioner.vocabulary import END, PAD, START, UNK, words_of
 
 NEVER_SAID = (PAD, START, UNK)
 """No search says them, so that they are no alternatives."""
@@ -60,7 +60,7 @@ def explain(
     Args:
         captioner: The model.
         features: Of N photos, as `captioner.features` gives them.
-        captions: Of each photo, as many as one likes: words with single spaces between them.
+        captions: Of each photo, as many as one likes, as a captioner writes them.
         k: How many of the likeliest words to tell at each step.
 
     Returns:
@@ -71,7 +71,7 @@ def explain(
         return [[] for _ in captions]
     # A step wants as many captions of each photo, side by side.
     texts = [(*of_photo, *[""] * (most - len(of_photo))) for of_photo in captions]
-    said = [caption.split() for of_photo in texts for caption in of_photo]
+    said = [words_of(caption) for of_photo in texts for caption in of_photo]
     columns = _read(captioner, features, said, most, k)
     words = captioner.vocabulary.words
 
@@ -90,7 +90,11 @@ def explain(
 
 
 def explain_photo(
-    captioner: PhotoCaptioner, photo: Source, config: SearchConfig | None = None, k: int = 5
+    captioner: PhotoCaptioner,
+    photo: Source,
+    config: SearchConfig | None = None,
+    k: int = 5,
+    number: int = 0,
 ) -> tuple[list[Caption], list[list[Word]]]:
     """Caption a photo, and explain each of its captions.
 
@@ -99,6 +103,7 @@ def explain_photo(
         photo: File, bytes, picture or array.
         config: How to search; it gives `num_captions` of them, the best first.
         k: As of `explain`.
+        number: Of the photo among others, for captions drawn by lot.
 
     Raises:
         InputError: if the photo cannot be read.
@@ -107,7 +112,7 @@ def explain_photo(
     for error in errors.values():
         raise error
     features = captioner.features(maps)
-    found = captioner.search(features, config)[0]
+    found = captioner.search(features, config, [number])[0]
     return found, explain(captioner, features, [[c.caption for c in found]], k)[0]
 
 
@@ -115,7 +120,7 @@ def beam_tree(captions: Sequence[str]) -> Branch:
     """The captions of a beam as a tree: they part where they begin to differ.
 
     Args:
-        captions: The best first; words with single spaces between them.
+        captions: The best first, as a captioner writes them.
 
     Example:
 
@@ -128,7 +133,7 @@ def beam_tree(captions: Sequence[str]) -> Branch:
     root = Branch("", list(range(len(captions))))
     for number, caption in enumerate(captions):
         branch = root
-        for word in (*caption.split(), ""):
+        for word in (*words_of(caption), ""):
             found = next((one for one in branch.after if one.word == word), None)
             if found is None:
                 found = Branch(word, [])

@@ -48,6 +48,15 @@ def find_model(name: str | Path) -> Path:
     )
 
 
+def title_of(folder: Path) -> str:
+    """What the model in a folder is called: by its own name, or by that of its run.
+
+    >>> title_of(Path("runs/mine/best")), title_of(Path("models/flickr8k"))
+    ('mine', 'flickr8k')
+    """
+    return (folder.parent if folder.name == "best" else folder).name
+
+
 def read_about(folder: Path) -> dict[str, Any]:
     """The config.json of a model's folder.
 

@@ -55,6 +55,15 @@ SPLIT: dict[Unit, Callable[[str], list[str]]] = {"word": tokenise, "char": list}
 JOIN: dict[Unit, Callable[[Iterable[str]], str]] = {"word": readable, "char": "".join}
 
 
+def words_of(text: str) -> list[str]:
+    """The words that `readable` put together; it needs no tokeniser.
+
+    >>> words_of("a man's dog doesn't jump")
+    ['a', 'man', "'s", 'dog', 'does', "n't", 'jump']
+    """
+    return re.sub(r"(?<=\w)('s|'re|'ve|'ll|'d|'m|n't)\b", r" \1", text).split()
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The words that the network knows, by index.

@@ -59,19 +59,19 @@ def test_help_comes_without_anything_heavy(program: str) -> None:
     assert done.stderr == "[]\n"
 
 
-@pytest.mark.parametrize("command", ["train", "caption", "evaluate", "calibrate", "data"])
+@pytest.mark.parametrize("command", ["train", "caption", "evaluate", "report", "calibrate", "data"])
 def test_every_command_tells_its_options(capsys, command: str) -> None:
     code, out, err = leave(capsys, command, "--help")
     assert (code, err) == (0, "")
     shown = {"train": "--learning-rate", "caption": "--beam-size", "evaluate": "--split",
-             "calibrate": "--bar"}  # fmt: skip
+             "report": "--against", "calibrate": "--bar"}  # fmt: skip
     assert shown.get(command, "scenes") in out
 
 
 def test_the_command_line_as_a_whole(capsys) -> None:
     main(["--help"])
     out = capsys.readouterr().out
-    names = ("train", "caption", "evaluate", "calibrate", "data")
+    names = ("train", "caption", "evaluate", "report", "calibrate", "data")
     assert all(f"  {name} " in out for name in names)
     main(["--version"])
     assert capsys.readouterr().out == f"captioner {__version__}\n"

@@ -115,6 +115,22 @@ def test_an_ensemble_tells_words_and_no_attention() -> None:
         assert word.attention is None
 
 
+def test_words_written_together_are_told_apart() -> None:
+    vocabulary = Vocabulary((*SPECIAL, "a", "man", "'s", "dog"))
+    torch.manual_seed(0)
+    config = ModelConfig(
+        EncoderConfig(backbone=BACKBONE, channels=12, features=8),
+        DecoderConfig(embedding=7, hidden=16, features=8),
+    )
+    captioner = Captioner(config, vocabulary).eval()
+    captioner.encoder.fit(torch.randn(40, 12))
+    caption = vocabulary.decode([4, 5, 6, 7])
+    (words,) = explain(captioner, captioner.features(maps(1)), [[caption]], k=9)[0]
+    assert [word.word for word in words] == ["a", "man", "'s", "dog", ""]
+    for word in words:  # none of them is taken for a word that the model does not know
+        assert dict(word.likeliest)[word.word] == pytest.approx(word.probability, abs=1e-6)
+
+
 def test_nothing_to_explain() -> None:
     captioner = untrained("pooled")
     assert explain(captioner, captioner.features(maps(2)), [[], []]) == [[], []]
@@ -152,6 +168,20 @@ def test_a_photo_that_cannot_be_read(weights: Path) -> None:
     picture = Image.new("RGB", (40, 30), "red")
     found, told = explain_photo(captioner, picture)
     assert [word.word for word in told[0]][:-1] == found[0].caption.split()
+
+
+def test_a_caption_drawn_by_lot_is_that_of_the_photo_with_this_number(
+    weights: Path, tmp_path: Path
+) -> None:
+    captioner = Captioner.from_pretrained(make_model(tmp_path / "model", weights))
+    photo = draw(4)[0]
+    search = SearchConfig(sample=True, seed=1)
+    streamed = [found[0].caption for found in captioner.stream([photo] * 4, search)]
+    assert len(set(streamed)) > 1
+    for number, caption in enumerate(streamed):
+        found, told = explain_photo(captioner, photo, search, number=number)
+        assert found[0].caption == caption
+        assert " ".join(word.word for word in told[0]).rstrip() == caption
 
 
 def test_the_tree_of_a_beam() -> None:

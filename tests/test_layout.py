@@ -21,7 +21,7 @@ LAYERS = [
     "model runtime",
     "ensemble agreement explaining",
     "evaluation training selfcritical reranking inspection exporting finetuning",
-    "validation calibration regression",
+    "validation calibration regression reporting",
     "material",
     "runs diagnosis",
     "language_runs serving",

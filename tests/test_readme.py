@@ -50,7 +50,7 @@ PROGRAMS = {
     "data/prepare_flickr8k.py": ["data", "flickr8k"],
     "data/prepare_scenes.py": ["data", "scenes"],
 }
-WRITES = ("--out", "--output", "--sheet")
+WRITES = ("--out", "--output", "--sheet", "--explain")
 NOT_RUN = {
     "python -m venv": "an installation",
     "pip install": "an installation",
@@ -129,7 +129,9 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def provide(text: str, coloured: Path, trained: Path, drawn: Path, taught: Path) -> None:
     """Data sets and finished runs where a command or a program wants to find them."""
     for name in re.findall(
-        r"(?:--model |--ensemble |--resume |--begin-with |from_pretrained\(\")(runs/[\w-]+)", text
+        r"(?:--model |--ensemble |--against |report |--resume |--begin-with |from_pretrained\(\")"
+        r"(runs/[\w-]+)",
+        text,
     ):
         shutil.copytree(trained, name)
     for name in re.findall(r"(?:lm (?!train)\w+ |--lm |--init-decoder )(runs/[\w-]+)", text):

@@ -17,6 +17,7 @@ COMMANDS = {
     "caption": "caption photos",
     "evaluate": "score a captioner on photos with captions",
     "metrics": "score anyone's captions: a results file against what people wrote",
+    "report": "show what a captioner says of each photo, and why, as pages for a browser",
     "calibrate": "let a captioner tell how likely its captions are to be good",
     "consensus": "let a captioner learn what people say of photos, to choose among its captions",
     "doctor": "look for what may go wrong with a data set, a training or a model",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from captioner.commands import finish
+from captioner.commands.explained import Explainer
 from captioner.commands.output import check_place, writer
 from captioner.commands.sources import check_second_opinion
 from captioner.config import SearchConfig
@@ -38,6 +39,9 @@ class CaptionOptions:
     sheet: Path | None = None
     """Also make a picture sheet: a PNG with the photos and their captions under them, the first 200
     of them at most."""
+    explain: Path | None = None
+    """Also draw why: each word with its chance, what else might have come, where the decoder
+    looked, and the beam. A name that ends in .png is for a single photo, any other a folder."""
     lm: Path | None = None
     """Language model (of `captioner lm train`) that sorts the captions of each beam anew."""
     lm_weight: float = 0.1
@@ -78,12 +82,15 @@ def _caption(options: CaptionOptions) -> int:
         _report(problem)
     if not sources:
         return 2
+    explainer = Explainer(options.explain, sources) if options.explain else None
+    captioner = _open(options)
     captioned = failed = left_out = 0
     sheet: list[tuple[Source, str]] = []
     try:
         alone = len(sources) + len(problems) == 1
         with writer(options.format, options.output, alone) as write:
-            for source, found in zip(sources, _stream(options, sources), strict=True):
+            stream = _stream(captioner, options, sources)
+            for number, (source, found) in enumerate(zip(sources, stream, strict=True)):
                 if isinstance(found, InputError):
                     failed += 1
                     _report(str(found))
@@ -96,6 +103,8 @@ def _caption(options: CaptionOptions) -> int:
                     continue
                 captioned += 1
                 write(name, found)
+                if explainer:
+                    explainer.draw(captioner, source, number, options.search)
                 if options.sheet and len(sheet) < ON_SHEET:
                     sheet.append((source, found[0].caption))
     except KeyboardInterrupt:
@@ -106,6 +115,8 @@ def _caption(options: CaptionOptions) -> int:
         _draw_sheet(sheet, options.sheet)
         if len(sheet) < captioned:
             _report(f"the picture sheet has the first {len(sheet)} of {captioned} photos")
+    if explainer and captioned:
+        print(f"explained: {options.explain}", file=sys.stderr)
     if left_out:
         _report(f"{left_out} of {len(sources)} photos left out")
     return 2 if not captioned + left_out else 1 if failed or problems else 0
@@ -131,11 +142,10 @@ def _doubt(best: "Caption", least: float | None) -> float | None:
 
 
 def _stream(
-    options: CaptionOptions, sources: "list[Source]"
+    captioner: "PhotoCaptioner", options: CaptionOptions, sources: "list[Source]"
 ) -> "Iterator[list[Caption] | InputError]":
     from tqdm import tqdm
 
-    captioner = _open(options)
     if options.min_confidence is not None and not captioner.is_confident(options.search):
         if captioner.confidence is None:
             raise InputError(

@@ -66,7 +66,7 @@ def _evaluate(options: EvaluateOptions) -> int:
         check_place(options.output)
     from captioner.datasets import read_dataset
     from captioner.evaluation import evaluate, table, trained_how, write_results
-    from captioner.folders import find_model
+    from captioner.folders import find_model, title_of
 
     device = choose_device(options.device)
     captioner = open_captioner([options.model, *options.ensemble], device)
@@ -85,13 +85,13 @@ def _evaluate(options: EvaluateOptions) -> int:
         seed=options.search.seed,
     )
     folder = find_model(options.model)
-    record["model"] = _name(folder)
+    record["model"] = title_of(folder)
     record["training"] = trained_how(folder)
     if options.ensemble:
-        record["ensemble"] = [_name(find_model(model)) for model in options.ensemble]
+        record["ensemble"] = [title_of(find_model(model)) for model in options.ensemble]
     if options.lm:
         record["language_model"] = {
-            "model": _name(find_model(options.lm)),
+            "model": title_of(find_model(options.lm)),
             "weight": options.lm_weight,
         }
     say(table(record))
@@ -99,8 +99,3 @@ def _evaluate(options: EvaluateOptions) -> int:
         captions = write_results(record, results, options.output)
         print(f"captions: {captions}\nscores: {options.output}", file=sys.stderr)
     return 0
-
-
-def _name(folder: Path) -> str:
-    """Of a model, or of its run."""
-    return (folder.parent if folder.name == "best" else folder).name

@@ -31,7 +31,7 @@ def plot_sheet(
     font = ImageFont.load_default(size=15)
     gap, line = 14, 19
     columns = max(1, min(columns, len(photos)))
-    lines = [_wrap(caption, font, side) for caption in captions]
+    lines = [wrapped(caption, font, side) for caption in captions]
     rows = [
         range(first, min(first + columns, len(photos))) for first in range(0, len(photos), columns)
     ]
@@ -51,7 +51,7 @@ def plot_sheet(
         sheet.save(temporary, format="PNG")
 
 
-def _wrap(caption: str, font: Any, width: int) -> list[str]:
+def wrapped(caption: str, font: Any, width: int) -> list[str]:
     """Lines of at most `width` pixels; a word that is longer than a line is broken."""
     lines = [""]
     for word in caption.split():
