@@ -36,6 +36,8 @@ SMALL = {
         "steps": 3,
     },
     "03_image_captioning": {"num_pictures": 24, "epochs": 2, "hidden": 32},
+    "04_results": {"num_pictures": 60, "epochs": 2, "hidden": 32},
+    "05_your_own_photos": {"num_pictures": 60, "epochs": 2},
 }
 """Sizes for the tests, which only ask whether everything runs."""
 
@@ -77,6 +79,20 @@ ANSWERS = {
             "answer_5 = math.exp(own_loss)",
             "answer_5 = math.exp(own_loss / mask.sum(1).float().mean())",
         ),
+    ],
+    "04_results": [
+        ("answer_1 = 400", "answer_1 = 1600"),
+        (
+            "answer_2 = np.log(0.5 * 0.4 * 0.5 * 0.8)",
+            "answer_2 = np.log(0.5 * 0.4 * 0.5 * 0.8) / 4",
+        ),
+        ("answer_3 = -1", "answer_3 = int((difference < 0).sum())"),
+        ("answer_4 = 0", "answer_4 = 1"),
+    ],
+    "05_your_own_photos": [
+        ("answer_1 = 1000", "answer_1 = 800"),
+        ("answer_2 = (3, 3)", "answer_2 = (3, 2.2)"),
+        ("answer_3 = 'test'", "answer_3 = 'both'"),
     ],
 }
 """A wrong and a right answer to each exercise; the notebooks do not tell them."""
