@@ -244,8 +244,13 @@ def test_places_that_cannot_be_written(
         capsys, *caption, "--output", inside, told="cannot be written.*choose another place"
     )
     assert refused(
-        capsys, *caption, "--sheet", inside, told="cannot be written.*choose another place"
+        capsys,
+        *caption,
+        "--sheet",
+        inside / "x.png",
+        told="cannot be written.*choose another place",
     )
+    assert refused(capsys, *caption, "--sheet", tmp_path / "x.jpg", told="ends in .png")
     monkeypatch.setattr("captioner.evaluation.evaluate", None)  # told before hours of work
     evaluate = ["evaluate", "--model", trained, "--data", coloured]
     assert refused(capsys, *evaluate, "--output", tmp_path, told="is a folder; give the name of a")

@@ -307,6 +307,9 @@ def test_photos_are_left_out(capsys, calibrated: Path, pictures: PhotoSet, tmp_p
     for line, file, p in zip(each, files, told, strict=True):
         assert line == f"captioner: {file}: left out, the confidence is {p:.2f}"
     assert last == "captioner: 8 of 8 photos left out"
+    code, _, err = leave(capsys, *argv, 1, "--sheet", tmp_path / "sheet.png")
+    assert "no picture sheet, for there is no caption" in err
+    assert not (tmp_path / "sheet.png").exists()
     middle = sorted(told)[4]
     argv[1:1] = ["none.jpg"]
     code, out, err = leave(capsys, *argv, middle)

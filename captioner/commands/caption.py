@@ -71,6 +71,8 @@ def _caption(options: CaptionOptions) -> int:
     check_second_opinion(options.lm, options.search.beam_size)
     _check_confidence(options)
     if options.sheet:
+        if options.sheet.suffix.lower() != ".png":
+            raise InputError(f"--sheet {options.sheet}: it is a PNG; give a name that ends in .png")
         check_place(options.sheet)
     from captioner.images import find_photos
 
@@ -111,7 +113,9 @@ def _caption(options: CaptionOptions) -> int:
         kept = f"; captions are in {options.output}" if options.output and captioned else ""
         _report(f"interrupted after {captioned + failed + left_out} of {len(sources)} photos{kept}")
         return 130
-    if options.sheet and sheet:
+    if options.sheet and not sheet:
+        _report("no picture sheet, for there is no caption to put on it")
+    elif options.sheet:
         _draw_sheet(sheet, options.sheet)
         if len(sheet) < captioned:
             _report(f"the picture sheet has the first {len(sheet)} of {captioned} photos")
