@@ -30,8 +30,8 @@ PRESETS["attention"] = replace(
     epochs=10,
 )
 
-# python train.py adaptive --data data/flickr8k: likewise, and may look away from the photo; as quick
-# as `attention`, CIDEr-D 0.499 by greedy search after eight epochs.
+# python train.py adaptive --data data/flickr8k: likewise, and may look away from the photo; as
+# quick as `attention`, CIDEr-D 0.499 by greedy search after eight epochs.
 PRESETS["adaptive"] = replace(PRESETS["attention"], decoder="adaptive")
 
 # python train.py: learns the drawn scenes in 3 minutes on two cores, besides two to draw them and
