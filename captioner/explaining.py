@@ -1,6 +1,6 @@
 """Why these words: how likely each was, what else might have come, where the decoder looked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from captioner.config import SearchConfig
-from captioner.extraction import look_at
+from captioner.errors import InputError
 from captioner.images import Source
 from captioner.search import Array
 from captioner.search.arrays import device_of, forbid, namespace, no_gradients, topk
@@ -36,6 +36,10 @@ class Word:
     """How much the decoder looked at each place of the square that the CNN sees, as it said the
     word; None where it looks at no places. The sum is 1, or less where it looked away from the
     photo (adaptive attention)."""
+
+
+Explained = tuple[list[Caption], list[list[Word]]]
+"""The captions of a photo, the best first, and the words of each that is explained."""
 
 
 @dataclass
@@ -89,31 +93,48 @@ def explain(
     return [rows[n * most : n * most + len(of_photo)] for n, of_photo in enumerate(captions)]
 
 
-def explain_photo(
+def explain_photos(
     captioner: PhotoCaptioner,
-    photo: Source,
+    photos: Sequence[Source],
     config: SearchConfig | None = None,
     k: int = 5,
-    number: int = 0,
-) -> tuple[list[Caption], list[list[Word]]]:
-    """Caption a photo, and explain each of its captions.
+    most: int | None = None,
+) -> Iterator[Explained | InputError]:
+    """Caption photos in batches, and explain their captions.
 
     Args:
         captioner: The model.
-        photo: File, bytes, picture or array.
-        config: How to search; it gives `num_captions` of them, the best first.
+        photos: Files, bytes, pictures or arrays.
+        config: How to search; it gives `num_captions` of each, the best first.
         k: As of `explain`.
-        number: Of the photo among others, for captions drawn by lot.
+        most: Captions of each photo that are explained, the best ones; all by default.
+
+    Yields:
+        For each photo its captions and the words of those that are explained; or the error of one
+        that cannot be read.
+    """
+    for batch in captioner.in_batches(photos):
+        found: list[list[Caption]] = []
+        told: list[list[list[Word]]] = []
+        if batch.numbers:
+            found = captioner.search(batch.features, config, batch.numbers)
+            texts = [[caption.caption for caption in of_photo[:most]] for of_photo in found]
+            told = explain(captioner, batch.features, texts, k)
+        yield from batch.in_order([*zip(found, told, strict=True)])
+
+
+def explain_photo(
+    captioner: PhotoCaptioner, photo: Source, config: SearchConfig | None = None, k: int = 5
+) -> Explained:
+    """As `explain_photos`, of one photo.
 
     Raises:
-        InputError: if the photo cannot be read.
+        InputError: if it cannot be read.
     """
-    _, maps, errors = next(look_at([photo], captioner.make_look(1), captioner.preprocessing))
-    for error in errors.values():
-        raise error
-    features = captioner.features(maps)
-    found = captioner.search(features, config, [number])[0]
-    return found, explain(captioner, features, [[c.caption for c in found]], k)[0]
+    result = next(explain_photos(captioner, [photo], config, k))
+    if isinstance(result, InputError):
+        raise result
+    return result
 
 
 def beam_tree(captions: Sequence[str]) -> Branch:

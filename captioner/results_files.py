@@ -56,8 +56,9 @@ def read_references(file: Path) -> dict[PhotoId, list[str]]:
     told = value.get("annotations") if isinstance(value, dict) else None
     if not isinstance(told, list):
         raise InputError(f'{file}: has no list "annotations"; give captions in COCO\'s format')
-    images = value.get("images", [])
-    ids = [image.get("id") for image in images if isinstance(image, dict)]
+    images = value.get("images")
+    known = images if isinstance(images, list) else []
+    ids = [image.get("id") for image in known if isinstance(image, dict)]
     references: dict[PhotoId, list[str]] = {i: [] for i in ids if isinstance(i, int | str)}
     for number, entry in enumerate(told, start=1):
         photo, caption = _entry(entry, f"{file}: annotation {number}")

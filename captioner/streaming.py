@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from captioner.images import Source
 from captioner.search import Array, Member, State, search
 from captioner.vocabulary import Vocabulary
 
+T = TypeVar("T")
 Looked = tuple[Array, State, Array | None]
 """log_probs (R, V) of the next word, the state then, and the attention (R, L), if there is any."""
 Watched = tuple[Callable[[Array, State, State], Looked], State, State]
@@ -42,6 +43,23 @@ class Caption:
     def log_prob_per_word(self) -> float:
         """The mean, END counted as a word."""
         return self.log_prob / (len(self.caption.split()) + 1)
+
+
+class Batch(NamedTuple):
+    """Some photos, one after the other in the order in which they came."""
+
+    numbers: list[int]
+    """Of those that can be read, counted from the first photo of all."""
+    features: Any
+    """Of these; None if there are none."""
+    errors: dict[int, InputError]
+    """Of the others, by number."""
+
+    def in_order(self, results: Sequence[T]) -> Iterator[T | InputError]:
+        """The results of those that can be read, with the errors of the others between them."""
+        known = dict(zip(self.numbers, results, strict=True))
+        for number in sorted({*known, *self.errors}):
+            yield self.errors[number] if number in self.errors else known[number]
 
 
 class PhotoCaptioner(ABC):
@@ -194,6 +212,14 @@ class PhotoCaptioner(ABC):
 
         Photos are decoded in parallel with the network, and captioned in batches.
         """
+        for batch in self.in_batches(sources, batch_size):
+            found = self.search(batch.features, config, batch.numbers) if batch.numbers else []
+            yield from batch.in_order(found)
+
+    def in_batches(
+        self, sources: Sequence[Source] | Iterable[Source], batch_size: int = 64
+    ) -> "Iterator[Batch]":
+        """The features of photos, so many of them at a time."""
         look = self.make_look(len(sources) if isinstance(sources, Sequence) else batch_size)
         pending: list[np.ndarray | InputError] = []
         done = 0
@@ -201,25 +227,17 @@ class PhotoCaptioner(ABC):
             found = dict(zip(seen, maps, strict=True)) | errors
             pending.extend(found[i] for i in sorted(found))
             if len(pending) >= batch_size:
-                yield from self._caption(pending, config, done)
+                yield self._batch(pending, done)
                 done += len(pending)
                 pending = []
-        yield from self._caption(pending, config, done)
+        yield self._batch(pending, done)
 
-    def _caption(
-        self, pending: list[np.ndarray | InputError], config: SearchConfig | None, first: int
-    ) -> Iterator[list[Caption] | InputError]:
-        maps = {
-            number: item
-            for number, item in enumerate(pending, first)
-            if not isinstance(item, InputError)
-        }
-        captions: Iterator[list[Caption]] = iter(())
-        if maps:
-            features = self.features(np.stack(list(maps.values())))
-            captions = iter(self.search(features, config, list(maps)))
-        for item in pending:
-            yield item if isinstance(item, InputError) else next(captions)
+    def _batch(self, pending: list[np.ndarray | InputError], first: int) -> "Batch":
+        numbered = [*enumerate(pending, first)]
+        errors = {number: item for number, item in numbered if isinstance(item, InputError)}
+        maps = {number: item for number, item in numbered if isinstance(item, np.ndarray)}
+        features = self.features(np.stack([*maps.values()])) if maps else None
+        return Batch([*maps], features, errors)
 
     def __call__(self, photos: Any, config: SearchConfig | None = None, **settings: Any) -> Any:
         """The best caption of a photo, or of each of a list of photos.

@@ -18,7 +18,12 @@ from captioner.datasets import Photo, PhotoSet, read_dataset
 from captioner.decoders import DECODERS
 from captioner.diagnosis import Finding
 from captioner.diagnosis.cost import check_cost, time_of
-from captioner.diagnosis.data import check_captions, check_coverage, check_splits
+from captioner.diagnosis.data import (
+    check_captions,
+    check_coverage,
+    check_splits,
+    split_captions,
+)
 from captioner.diagnosis.learning import check_by_heart, check_looks
 from captioner.diagnosis.network import (
     check_export,
@@ -47,6 +52,14 @@ def made_of(**splits: list[tuple[str, ...]]) -> PhotoSet:
     return PhotoSet(Path(), "csv", members, "made")
 
 
+def captions_of(dataset: PhotoSet) -> list[Finding]:
+    return check_captions(dataset, split_captions(dataset), 16)
+
+
+def coverage_of(dataset: PhotoSet, vocabulary: Vocabulary | None = None) -> list[Finding]:
+    return check_coverage(dataset, split_captions(dataset), vocabulary)
+
+
 PLENTY = [(f"dog number {n} runs", f"the dog {n} is running") for n in range(300)]
 
 
@@ -59,32 +72,34 @@ def test_splits() -> None:
 
 
 def test_captions_that_are_cut_or_empty_or_alone_or_copied() -> None:
-    assert levels(check_captions(made_of(train=PLENTY, val=PLENTY[:1]), 16)) == {"captions": "well"}
+    assert levels(captions_of(made_of(train=PLENTY, val=PLENTY[:1]))) == {"captions": "well"}
     long = made_of(train=[("a " * 30, "a dog"), ("a cat", "two cats")] * 10)
-    (cut,) = (f for f in check_captions(long, 16) if "cut after 16" in f.told)
+    (cut,) = (f for f in captions_of(long) if "cut after 16" in f.told)
     assert cut.level == "doubtful"
     assert "25.0% are cut" in cut.told
     assert "--max-words 30" in cut.remedy
-    empty = check_captions(made_of(train=[("...", "a dog")]), 16)
+    empty = captions_of(made_of(train=[("...", "a dog")]))
     assert levels(empty)["captions"] == "bad"
-    alone = check_captions(made_of(train=PLENTY, val=[("a dog",), ("a cat", "two cats")]), 16)
+    alone = captions_of(made_of(train=PLENTY, val=[("a dog",), ("a cat", "two cats")]))
     assert levels(alone)["references"] == "doubtful"
     assert "1 of 2 photos" in alone[-1].told
-    copied = check_captions(made_of(train=[("a dog", f"cat {n}") for n in range(10)]), 16)
+    copied = captions_of(made_of(train=[("a dog", f"cat {n}") for n in range(10)]))
     assert levels(copied)["repeated captions"] == "doubtful"
     assert "50.0%" in copied[-1].told
 
 
 def test_words_that_are_not_known() -> None:
     known = made_of(train=[("a dog runs",) * 5], val=[("a dog runs",)])
-    assert levels(check_coverage(known))["vocabulary"] == "well"
+    assert levels(coverage_of(known))["vocabulary"] == "well"
     unknown = made_of(train=[("a dog runs",) * 5], val=[("a zebra runs",)])
-    (finding,) = check_coverage(unknown)
+    (finding,) = coverage_of(unknown)
     assert finding.level == "doubtful"
     assert "66.7%" in finding.told
     assert "not zebra" in finding.told
     assert "--min-count" in finding.remedy
-    (of_model,) = check_coverage(known, Vocabulary((*SPECIAL, "cat")))
+    assert finding.told.startswith("3 words are known")
+    (of_model,) = coverage_of(known, Vocabulary((*SPECIAL, "cat")))
+    assert of_model.told.startswith("1 words are known")
     assert "--min-count" not in of_model.remedy
 
 

@@ -13,7 +13,7 @@ from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, SearchCo
 from captioner.decoders import DECODERS
 from captioner.ensemble import Ensemble
 from captioner.errors import InputError
-from captioner.explaining import beam_tree, explain, explain_photo
+from captioner.explaining import beam_tree, explain, explain_photo, explain_photos
 from captioner.exporting import export_model
 from captioner.model import Captioner
 from captioner.runtime import OnnxCaptioner
@@ -170,18 +170,25 @@ def test_a_photo_that_cannot_be_read(weights: Path) -> None:
     assert [word.word for word in told[0]][:-1] == found[0].caption.split()
 
 
-def test_a_caption_drawn_by_lot_is_that_of_the_photo_with_this_number(
-    weights: Path, tmp_path: Path
-) -> None:
+def test_many_photos_are_captioned_as_in_a_stream(weights: Path, tmp_path: Path) -> None:
+    """In batches, each looked at once; captions drawn by lot are those of the photo's number."""
     captioner = Captioner.from_pretrained(make_model(tmp_path / "model", weights))
-    photo = draw(4)[0]
-    search = SearchConfig(sample=True, seed=1)
-    streamed = [found[0].caption for found in captioner.stream([photo] * 4, search)]
-    assert len(set(streamed)) > 1
-    for number, caption in enumerate(streamed):
-        found, told = explain_photo(captioner, photo, search, number=number)
-        assert found[0].caption == caption
-        assert " ".join(word.word for word in told[0]).rstrip() == caption
+    looks = []
+    make_look = captioner.make_look
+    captioner.make_look = lambda n: lambda images: looks.append(len(images)) or make_look(n)(images)
+    photos = [*draw(4), "nowhere.jpg", draw(4)[0]]
+    search = SearchConfig(sample=True, seed=1, num_captions=2)
+    explained = list(explain_photos(captioner, photos, search, most=1))
+    assert looks == [5]
+    for one, other in zip(explained, captioner.stream(photos, search), strict=True):
+        if isinstance(other, InputError):
+            assert str(one) == str(other)
+            continue
+        captions, (words,) = one
+        assert captions == other
+        assert " ".join(word.word for word in words).rstrip() == captions[0].caption
+    assert isinstance(explained[4], InputError)
+    assert explained[0][0] != explained[5][0]
 
 
 def test_the_tree_of_a_beam() -> None:

@@ -16,6 +16,7 @@ from captioner.config import SearchConfig
 from captioner.errors import InputError
 
 if TYPE_CHECKING:
+    from captioner.explaining import Explained
     from captioner.images import Source
     from captioner.streaming import Caption, PhotoCaptioner
 
@@ -91,12 +92,13 @@ def _caption(options: CaptionOptions) -> int:
     try:
         alone = len(sources) + len(problems) == 1
         with writer(options.format, options.output, alone) as write:
-            stream = _stream(captioner, options, sources)
-            for number, (source, found) in enumerate(zip(sources, stream, strict=True)):
-                if isinstance(found, InputError):
+            stream = _stream(captioner, options, sources, explainer)
+            for source, told in zip(sources, stream, strict=True):
+                if isinstance(told, InputError):
                     failed += 1
-                    _report(str(found))
+                    _report(str(told))
                     continue
+                found = told[0][: options.search.num_captions]
                 name = "-" if isinstance(source, bytes) else str(source)
                 if (doubt := _doubt(found[0], options.min_confidence)) is not None:
                     left_out += 1
@@ -106,7 +108,7 @@ def _caption(options: CaptionOptions) -> int:
                 captioned += 1
                 write(name, found)
                 if explainer:
-                    explainer.draw(captioner, source, number, options.search)
+                    explainer.draw(source, told, captioner.preprocessing.fit)
                 if options.sheet and len(sheet) < ON_SHEET:
                     sheet.append((source, found[0].caption))
     except KeyboardInterrupt:
@@ -146,8 +148,12 @@ def _doubt(best: "Caption", least: float | None) -> float | None:
 
 
 def _stream(
-    captioner: "PhotoCaptioner", options: CaptionOptions, sources: "list[Source]"
-) -> "Iterator[list[Caption] | InputError]":
+    captioner: "PhotoCaptioner",
+    options: CaptionOptions,
+    sources: "list[Source]",
+    explainer: Explainer | None,
+) -> "Iterator[Explained | InputError]":
+    """Captions of each photo, and the words of the best where they are to be drawn."""
     from tqdm import tqdm
 
     if options.min_confidence is not None and not captioner.is_confident(options.search):
@@ -162,7 +168,12 @@ def _stream(
             "--no-consensus, --must or --no-repeat; leave these out, or run captioner calibrate "
             "with another --beam-size"
         )
-    found = captioner.stream(sources, options.search)
+    found: Iterator[Explained | InputError]
+    if explainer:
+        found = explainer.stream(captioner, sources, options.search)
+    else:
+        captions = captioner.stream(sources, options.search)
+        found = (one if isinstance(one, InputError) else (one, []) for one in captions)
     return tqdm(found, total=len(sources), unit="photo", desc="Captions", delay=2, disable=None)
 
 

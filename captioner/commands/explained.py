@@ -1,6 +1,6 @@
 """`captioner caption --explain`: pictures of why a captioner said what it said."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from captioner.errors import InputError
 from captioner.files import unwritable
 
 if TYPE_CHECKING:
+    from captioner.explaining import Explained
     from captioner.images import Source
     from captioner.streaming import PhotoCaptioner
 
@@ -45,30 +46,31 @@ class Explainer:
             raise unwritable(place, error) from error
         check_place(place if self.alone else place / "photo.png")
 
-    def draw(
-        self, captioner: "PhotoCaptioner", source: "Source", number: int, search: SearchConfig
-    ) -> None:
-        """Draw one; its number among the photos counts for captions drawn by lot.
-
-        Raises:
-            InputError: if the picture cannot be written.
-        """
-        from captioner.explaining import beam_tree, explain_photo
-        from captioner.images import open_photo
-        from captioner.plotting import SIDE, plot_explanation
+    def stream(
+        self, captioner: "PhotoCaptioner", sources: "Sequence[Source]", search: SearchConfig
+    ) -> "Iterator[Explained | InputError]":
+        """Captions of each photo, enough of them for a tree, and the words of the best."""
+        from captioner.explaining import explain_photos
 
         if not search.sample:
             # A search for no more captions than it has beams anyway finds the same ones.
             beams = captioner.settle(search).beam_size
             search = replace(search, num_captions=max(search.num_captions, min(BEAM, beams)))
-        found, told = explain_photo(captioner, source, search, number=number)
-        plot_explanation(
-            open_photo(source, SIDE),
-            told[0],
-            self._file(source),
-            beam_tree([caption.caption for caption in found]),
-            captioner.preprocessing.fit,
-        )
+        return explain_photos(captioner, sources, search, most=1)
+
+    def draw(self, source: "Source", explained: "Explained", fit: str) -> None:
+        """Draw one.
+
+        Raises:
+            InputError: if the picture cannot be written.
+        """
+        from captioner.explaining import beam_tree
+        from captioner.images import open_photo
+        from captioner.plotting import SIDE, plot_explanation
+
+        captions, words = explained
+        beam = beam_tree([caption.caption for caption in captions])
+        plot_explanation(open_photo(source, SIDE), words[0], self._file(source), beam, fit)
 
     def _file(self, source: "Source") -> Path:
         """A name that no other photo has, also where capital letters count for nothing."""

@@ -1,11 +1,16 @@
 """Splits, captions and words of a data set: nothing but text is looked at."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from tqdm import tqdm
 
 from captioner.datasets import Photo, PhotoSet
 from captioner.diagnosis.finding import Finding
-from captioner.vocabulary import Vocabulary, tokenise
+from captioner.vocabulary import SPECIAL, Vocabulary, tokenise
+
+Words = Mapping[str, Sequence[str]]
+"""The words of each caption."""
 
 FEW_TO_LEARN = 300
 """Training photos with fewer of which a captioner learns little that holds for others."""
@@ -39,16 +44,24 @@ def check_splits(dataset: PhotoSet) -> list[Finding]:
     return [Finding("splits", "well", f"photos: {told}")]
 
 
-def check_captions(dataset: PhotoSet, max_words: int = 16) -> list[Finding]:
+def split_captions(dataset: PhotoSet) -> Words:
+    """The words of each caption, as a vocabulary splits it; once, for it takes seconds."""
+    captions = {caption for split in dataset.splits for caption in _captions(dataset, split)}
+    bar = tqdm(captions, desc="Captions", unit="caption", delay=2, disable=None)
+    return {caption: tokenise(caption) for caption in bar}
+
+
+def check_captions(dataset: PhotoSet, words: Words, max_words: int = 16) -> list[Finding]:
     """How many captions there are, how long, and how often they say the same.
 
     Args:
         dataset: Its blank captions and missing photos were found when it was read.
+        words: Of `split_captions`.
         max_words: Where captions are cut in training.
     """
     photos = [photo for of_split in dataset.splits.values() for photo in of_split]
     captions = [caption for photo in photos for caption in photo.captions]
-    lengths = sorted(len(tokenise(caption)) for caption in captions)
+    lengths = sorted(len(words[caption]) for caption in captions)
     mean = sum(lengths) / len(lengths)
     findings = []
     told = (
@@ -85,7 +98,7 @@ def check_captions(dataset: PhotoSet, max_words: int = 16) -> list[Finding]:
                 "you can",
             )
         )  # fmt: skip
-    same = _said_again(photos)
+    same = _said_again(photos, words)
     if same > CUT:
         findings.append(
             Finding(
@@ -98,22 +111,28 @@ def check_captions(dataset: PhotoSet, max_words: int = 16) -> list[Finding]:
 
 
 def check_coverage(
-    dataset: PhotoSet, vocabulary: Vocabulary | None = None, min_count: int = 5
+    dataset: PhotoSet, words: Words, vocabulary: Vocabulary | None = None, min_count: int = 5
 ) -> list[Finding]:
     """How many of the words said of photos are known to a model.
 
     Args:
         dataset: Its val and test captions are looked at, or those of train where it has no others.
+        words: Of `split_captions`.
         vocabulary: The model's; by default that of training captions.
         min_count: Words said less often in training become UNK then.
     """
-    known = vocabulary or Vocabulary.of(_captions(dataset, "train"), min_count)
+    taught = _captions(dataset, "train")
+    if vocabulary:
+        known = {*vocabulary.words} - {*SPECIAL}
+    else:
+        counts = Counter(word for caption in taught for word in words[caption])
+        known = {word for word, count in counts.items() if count >= min_count}
     held_out = [caption for split in ("val", "test") for caption in _captions(dataset, split)]
-    words = Counter(w for c in held_out or _captions(dataset, "train") for w in tokenise(c))
-    if not words:
+    said = Counter(word for caption in held_out or taught for word in words[caption])
+    if not said:
         return [Finding("vocabulary", "bad", "no words to look at", "add captions")]
-    missed = Counter({word: n for word, n in words.items() if word not in known.index})
-    share = missed.total() / words.total()
+    missed = Counter({word: n for word, n in said.items() if word not in known})
+    share = missed.total() / said.total()
     told = f"{len(known):,} words are known, {1 - share:.1%} of what is said in other captions"
     if share <= UNKNOWN:
         return [Finding("vocabulary", "well", told)]
@@ -130,8 +149,8 @@ def _captions(dataset: PhotoSet, split: str) -> list[str]:
     return [caption for photo in dataset.splits.get(split, ()) for caption in photo.captions]
 
 
-def _said_again(photos: Sequence[Photo]) -> float:
+def _said_again(photos: Sequence[Photo], words: Words) -> float:
     """Share of captions that are said of another photo as well."""
-    of_photo = [{" ".join(tokenise(caption)) for caption in photo.captions} for photo in photos]
+    of_photo = [{" ".join(words[caption]) for caption in photo.captions} for photo in photos]
     times = Counter(caption for captions in of_photo for caption in captions)
     return sum(n for n in times.values() if n > 1) / max(times.total(), 1)

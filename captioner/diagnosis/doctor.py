@@ -9,7 +9,12 @@ import torch
 from captioner.datasets import Photo, PhotoSet, read_dataset
 from captioner.decoders import DECODERS
 from captioner.diagnosis.cost import check_cost, time_of
-from captioner.diagnosis.data import check_captions, check_coverage, check_splits
+from captioner.diagnosis.data import (
+    check_captions,
+    check_coverage,
+    check_splits,
+    split_captions,
+)
 from captioner.diagnosis.finding import Finding
 from captioner.diagnosis.learning import NUM, check_by_heart, check_looks
 from captioner.diagnosis.network import (
@@ -63,10 +68,11 @@ def examine(run: Run, model: str | None = None, photos: bool = True) -> Iterator
     trained = Captioner.from_pretrained(model, run.device) if model else None
     yield entries
     yield from check_splits(dataset)
-    yield from check_captions(
-        dataset, trained.vocabulary.max_words if trained else config.max_words
-    )
-    yield from check_coverage(dataset, trained.vocabulary if trained else None, config.min_count)
+    words = split_captions(dataset)
+    max_words = trained.vocabulary.max_words if trained else config.max_words
+    yield from check_captions(dataset, words, max_words)
+    vocabulary = trained.vocabulary if trained else None
+    yield from check_coverage(dataset, words, vocabulary, config.min_count)
     if photos:
         yield from check_photos(dataset)
 
@@ -140,8 +146,8 @@ def _by_heart(captioner: Captioner, seen: Seen, seed: int) -> list[Finding]:
     """Of the first photos whose first captions differ."""
     chosen: dict[str, int] = {}
     for row, of_photo in enumerate(seen.captions):
-        chosen.setdefault(" ".join(tokenise(of_photo[0])), row)
-    chosen.pop("", None)
+        if said := " ".join(tokenise(of_photo[0])):
+            chosen.setdefault(said, row)
     captions, rows = [*chosen][:NUM], [*chosen.values()][:NUM]
     if len(captions) < 2:
         told = "there are no two photos with different captions"

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from captioner.config import DecoderConfig, ModelConfig, SearchConfig
 from captioner.data import CaptionData
 from captioner.diagnosis.finding import Finding
 from captioner.encoder import Encoder
 from captioner.model import Captioner
-from captioner.vocabulary import Vocabulary
+from captioner.vocabulary import PAD, Vocabulary
 
 NUM = 4
 """Captions that are learned by heart."""
@@ -142,13 +144,11 @@ def _nats(
     captioner: Captioner, features: Float[Tensor, "P ..."], captions: Sequence[Sequence[str]]
 ) -> Float[Tensor, " P"]:
     """Of the first caption of each photo."""
-    first = [(of_photo[0],) for of_photo in captions]
-    data = CaptionData(first, features.cpu().numpy(), captioner.vocabulary)
-    each = [
-        captioner.loss(data.batch(torch.tensor([row])).to(features.device))[0]
-        for row in range(len(first))
-    ]
-    return torch.stack(each).cpu()
+    encoded = [torch.tensor(captioner.vocabulary.encode(of_photo[0])) for of_photo in captions]
+    words = pad_sequence(encoded, batch_first=True, padding_value=PAD).to(features.device)
+    scores = captioner.decoder(features, words[:, :-1])  # (P, T, V)
+    nats = F.cross_entropy(scores.transpose(1, 2), words[:, 1:], ignore_index=PAD, reduction="none")
+    return nats.sum(dim=1).cpu()
 
 
 def _say(captioner: Captioner, features: Float[Tensor, "P ..."]) -> list[str]:
