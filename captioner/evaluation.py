@@ -39,7 +39,14 @@ class Evaluation:
     each: dict[str, np.ndarray]
     """Scores of each photo, as of `captioner.metrics.score_each`."""
     record: dict[str, Any]
-    """As `evaluate` returns it."""
+    """`metrics`, 95 % intervals over photos, sizes and times, and `calibration` where the captions
+    have a confidence."""
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """The captions in COCO's results format."""
+        pairs = zip(self.photos, self.found, strict=True)
+        return [{"image_id": photo.image_id, "caption": of[0].caption} for photo, of in pairs]
 
 
 def evaluate(
@@ -51,7 +58,8 @@ def evaluate(
     search: SearchConfig | None = None,
     skip_bad: bool = False,
     seed: int = 0,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    whole_beam: bool = False,
+) -> Evaluation:
     """Caption a split and score it against its human captions.
 
     Args:
@@ -62,39 +70,10 @@ def evaluate(
         search: How captions are looked for.
         skip_bad: Leave photos out that cannot be read.
         seed: Of the bootstrap.
-
-    Returns:
-        The record: `metrics`, 95 % intervals over photos, sizes and times, and `calibration` where
-        the captions have a confidence; and the captions in COCO's results format.
+        whole_beam: Tell all captions of each beam, not as many as were asked for.
 
     Raises:
         InputError: if there is no such split, or a photo cannot be read.
-    """
-    told = evaluate_closely(
-        captioner, dataset, split, limit=limit, search=search, skip_bad=skip_bad, seed=seed
-    )
-    results = [
-        {"image_id": photo.image_id, "caption": found[0].caption}
-        for photo, found in zip(told.photos, told.found, strict=True)
-    ]
-    return told.record, results
-
-
-def evaluate_closely(
-    captioner: Captioner | Ensemble,
-    dataset: PhotoSet,
-    split: str,
-    *,
-    limit: int | None = None,
-    search: SearchConfig | None = None,
-    skip_bad: bool = False,
-    seed: int = 0,
-    whole_beam: bool = False,
-) -> Evaluation:
-    """As `evaluate`, with what it says of each photo.
-
-    Args:
-        whole_beam: Give all captions of each beam, not the best alone.
     """
     photos: Sequence[Photo] = dataset.split(split)[:limit]
     began = time.perf_counter()

@@ -253,7 +253,7 @@ def test_an_export_has_that_of_its_model(
 
 def test_an_evaluation_tells_how_reliable_it_is(calibrated: Path, pictures: PhotoSet) -> None:
     model = Captioner.from_pretrained(calibrated)
-    record, _ = evaluate(model, pictures, "val")
+    record = evaluate(model, pictures, "val").record
     told = record["calibration"]
     assert told["bar"] == 0.4
     bins = [Bin(**part) for part in told["bins"]]
@@ -262,7 +262,7 @@ def test_an_evaluation_tells_how_reliable_it_is(calibrated: Path, pictures: Phot
     good = sum(part.good * part.captions for part in bins) / 56
     assert good == pytest.approx(model.confidence.best.good)
     assert table(record).splitlines()[-1].startswith("calibration error of the confidence: 0.")
-    other, _ = evaluate(model, pictures, "val", search=SearchConfig(beam_size=2))
+    other = evaluate(model, pictures, "val", search=SearchConfig(beam_size=2)).record
     assert "calibration" not in other
 
 

@@ -38,13 +38,15 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> PhotoSet:
 
 @pytest.fixture(scope="module")
 def evaluated(model: Captioner, dataset: PhotoSet) -> tuple[dict, list[dict]]:
-    return evaluate(model, dataset, "test", seed=5)
+    told = evaluate(model, dataset, "test", seed=5)
+    return told.record, told.results
 
 
 @pytest.fixture(scope="module")
 def judged(model: Captioner, scenes: PhotoSet) -> tuple[dict, list[dict]]:
     """Captions that are mostly wrong: the model knows nothing but colours."""
-    return evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=5)
+    told = evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=5)
+    return told.record, told.results
 
 
 def test_metrics_are_those_of_the_captions_that_were_written(judged, scenes, tmp_path) -> None:
@@ -107,16 +109,16 @@ def test_the_table_shows_every_metric(evaluated) -> None:
 
 
 def test_a_limit_takes_the_first_photos(model, dataset, evaluated) -> None:
-    record, results = evaluate(model, dataset, "test", limit=3)
-    assert record["photos"] == 3
-    assert results == evaluated[1][:3]
-    assert evaluate(model, dataset, "test", limit=99, seed=5)[0]["photos"] == 8
+    told = evaluate(model, dataset, "test", limit=3)
+    assert told.record["photos"] == 3
+    assert told.results == evaluated[1][:3]
+    assert evaluate(model, dataset, "test", limit=99, seed=5).record["photos"] == 8
 
 
 def test_the_same_seed_gives_the_same_intervals(model, scenes, judged) -> None:
-    again = evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=5)[0]
+    again = evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=5).record
     assert again["intervals"] == judged[0]["intervals"]
-    other = evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=6)[0]
+    other = evaluate(model, scenes, "test", search=SearchConfig(beam_size=1), seed=6).record
     assert other["intervals"] != judged[0]["intervals"]
     assert other["metrics"] == judged[0]["metrics"]
 
@@ -134,7 +136,7 @@ def test_drawn_scenes_are_held_against_the_truth(judged, scenes: PhotoSet) -> No
 @pytest.mark.parametrize("facts", [{"mood": "calm"}, {}, None])
 def test_facts_of_another_kind_are_no_truth(model, dataset: PhotoSet, facts) -> None:
     photos = tuple(replace(photo, facts=facts) for photo in dataset.split("val"))
-    record, _ = evaluate(model, replace(dataset, splits={"val": photos}), "val")
+    record = evaluate(model, replace(dataset, splits={"val": photos}), "val").record
     assert "truth" not in record
 
 
@@ -149,6 +151,6 @@ def test_a_split_or_photo_that_is_not_there(model: Captioner, coloured, tmp_path
         evaluate(model, dataset, "dev")
     with pytest.raises(InputError, match=r"040\.jpg[\s\S]*--skip-bad"):
         evaluate(model, dataset, "test")
-    record, results = evaluate(model, dataset, "test", skip_bad=True)
-    assert (record["photos"], len(results)) == (7, 7)
-    assert 40 not in [result["image_id"] for result in results]
+    told = evaluate(model, dataset, "test", skip_bad=True)
+    assert (told.record["photos"], len(told.results)) == (7, 7)
+    assert 40 not in [result["image_id"] for result in told.results]

@@ -41,7 +41,8 @@ def test_numbers_are_those_of_evaluate(trained: Path, coloured: Path) -> None:
     captioner, dataset = Captioner.from_pretrained(trained), read_dataset(coloured)
     search = SearchConfig(beam_size=4, seed=3)
     inside = look_inside(captioner, trained, dataset, "test", search=search)
-    record, results = evaluate(captioner, dataset, "test", search=search, seed=3)
+    evaluated = evaluate(captioner, dataset, "test", search=search, seed=3)
+    record, results = evaluated.record, evaluated.results
     told = inside.evaluation.record
     for name in ("metrics", "intervals", "shares", "different_captions", "search", "beam_size"):
         assert told[name] == record[name], name

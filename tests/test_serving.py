@@ -281,6 +281,7 @@ def test_who_goes_away_is_not_waited_for(gate: Gate) -> None:
             leaving.sendall("\r\n".join(lines).encode() + body)
             until(lambda: client.waiting == 1)
         until(lambda: client.waiting == 0)
+        assert not gate.open.is_set()  # it was not the search that ended
         gate.open.set()
 
 

@@ -134,9 +134,11 @@ def test_bytes_and_time_are_limited(get: Any) -> None:
     ["", "photo.jpg", "ftp://example.com/a", "file:///etc/passwd", "http://", "http://[::1",
      "http://me:secret@example.com/", "http://example.com:99999/", "javascript:alert(1)"],
 )  # fmt: skip
-def test_what_is_no_link(url: str) -> None:
-    with refused(422):
+def test_what_is_no_link(url: str, monkeypatch) -> None:
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("connected"))
+    with refused(422) as told:
         fetch(url, 1000, 1, lambda host, port: ["93.184.215.14"])
+    assert "link" in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +169,9 @@ def test_public_addresses() -> None:
 
 def test_one_address_inside_is_enough(monkeypatch) -> None:
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("connected"))
-    with refused(422):
+    with refused(422) as told:
         fetch("http://example.com/", 9, 1, lambda host, port: ["93.184.215.14", "127.0.0.1"])
+    assert "private networks" in str(told.value)
 
 
 def test_the_address_that_was_looked_at_is_the_one_that_is_asked(site: Any, monkeypatch) -> None:
@@ -190,7 +193,9 @@ def test_no_such_machine() -> None:
     def fail(host: str, port: int) -> list[str]:
         raise socket.gaierror("unknown")
 
-    with refused(502):
+    with refused(502) as told:
         fetch("https://nowhere.example/", 1000, 1, fail)
-    with refused(502):
+    assert str(told.value) == "nowhere.example: there is no such machine"
+    with refused(502) as told:
         fetch("http://closed.example:1/", 99, 1, lambda *_: ["127.0.0.1"], lambda _: True)
+    assert str(told.value).startswith("closed.example: could not be read")

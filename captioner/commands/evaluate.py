@@ -75,7 +75,7 @@ def _evaluate(options: EvaluateOptions) -> int:
     dataset = read_dataset(
         find_data(options.data), seed=options.split_seed, skip_bad=options.skip_bad
     )
-    record, results = evaluate(
+    told = evaluate(
         captioner,
         dataset,
         options.split,
@@ -84,7 +84,7 @@ def _evaluate(options: EvaluateOptions) -> int:
         skip_bad=options.skip_bad,
         seed=options.search.seed,
     )
-    folder = find_model(options.model)
+    record, folder = told.record, find_model(options.model)
     record["model"] = title_of(folder)
     record["training"] = trained_how(folder)
     if options.ensemble:
@@ -96,6 +96,6 @@ def _evaluate(options: EvaluateOptions) -> int:
         }
     say(table(record))
     if options.output:
-        captions = write_results(record, results, options.output)
+        captions = write_results(record, told.results, options.output)
         print(f"captions: {captions}\nscores: {options.output}", file=sys.stderr)
     return 0

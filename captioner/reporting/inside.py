@@ -10,7 +10,7 @@ from tqdm import trange
 from captioner.config import SearchConfig
 from captioner.datasets import PhotoSet
 from captioner.ensemble import Ensemble
-from captioner.evaluation import BATCH, Evaluation, evaluate_closely, trained_how
+from captioner.evaluation import BATCH, Evaluation, evaluate, trained_how
 from captioner.explaining import Word, explain
 from captioner.folders import find_model, title_of
 from captioner.model import Captioner
@@ -51,7 +51,7 @@ def look_inside(
         InputError: if there is no such split, or a photo cannot be read.
     """
     search = search or SearchConfig()
-    told = evaluate_closely(
+    told = evaluate(
         captioner,
         dataset,
         split,
