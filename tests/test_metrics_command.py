@@ -112,6 +112,8 @@ def test_results_that_do_not_fit_are_told(value, told: str, truth, tmp_path, cap
     [
         ([], 'has no list "annotations"'),
         ({"annotations": []}, "has no captions"),
+        ({"annotations": [], "images": None}, "has no captions"),
+        ({"annotations": [], "images": [{"id": [1]}, 3]}, "has no captions"),
         ({"annotations": [{"caption": "a"}]}, "annotation 1 has no image_id"),
         ({"annotations": [{"image_id": 7, "caption": None}]}, "annotation 1, photo 7, has no"),
     ],
