@@ -8,12 +8,14 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float, Int, Integer
+from threadpoolctl import ThreadpoolController
 
 from captioner.errors import InputError
 from captioner.files import replacing
@@ -29,6 +31,8 @@ SIGMA = 6.0
 """Of the Gaussian by which CIDEr-D punishes a wrong length, in words."""
 SCALE = 10.0
 """As CIDEr-D, which is 10 at most."""
+
+_blas = cache(ThreadpoolController)
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
 """Odd and large: different n-grams have different hashes, but for a chance of 1 in 2**64."""
@@ -140,6 +144,11 @@ class ConsensusScorer:
         self.mean, self.spread, self.lengths = mean, spread, lengths
         self.config = config
 
+    @cached_property
+    def _in_floats(self) -> tuple[np.ndarray, np.ndarray]:
+        """A and V, ready to be multiplied with; making them takes longer than that does."""
+        return self.hidden.astype(np.float32), self.basis.astype(np.float32)
+
     def expect(self, features: Float[np.ndarray, "N X"]) -> Float[np.ndarray, "N K"]:
         """How much of each n-gram people are expected to say of N photos."""
         if features.shape[1] != len(self.mean):
@@ -148,8 +157,11 @@ class ConsensusScorer:
                 "run captioner consensus, or captioner export, again"
             )
         apart = ((features - self.mean) / self.spread).astype(np.float32)
-        awake = np.maximum(apart @ self.hidden.astype(np.float32) * self.gains + self.bias, 0)
-        return self.usual + (awake @ self.weights) @ self.basis.astype(np.float32)
+        hidden, basis = self._in_floats
+        # A thread is enough for so little; more would spin on, in the way of the CNN.
+        with _blas().limit(limits=1, user_api="blas"):
+            awake = np.maximum(apart @ hidden * self.gains + self.bias, 0)
+            return self.usual + (awake @ self.weights) @ basis
 
     def agreement(
         self, features: Float[np.ndarray, "N X"], captions: Int[np.ndarray, "N B T"]
@@ -186,7 +198,8 @@ class ConsensusScorer:
         Raises:
             InputError: if it cannot be written.
         """
-        parts = {name: value for name, value in vars(self).items() if name != "config"}
+        kept = [name for name in vars(self) if name not in ("config", "_in_floats")]
+        parts = {name: getattr(self, name) for name in kept}
         config = np.frombuffer(json.dumps(asdict(self.config)).encode(), dtype=np.uint8)
         with replacing(folder / FILE) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **parts, config=config)

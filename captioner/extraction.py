@@ -111,8 +111,8 @@ def open_session(file: Path, threads: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # Threads that spin while they wait take the processor from those that decode photos.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads that spin between runs would take the processor from those that decode photos.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
@@ -123,16 +123,22 @@ def open_session(file: Path, threads: int) -> Any:
         ) from None
 
 
-def side_by_side(look: Look) -> Look:
+def side_by_side(look: Look, alone: Look | None = None) -> Look:
     """The same look, with each processor at a share of the photos.
 
     For a few photos that is quicker than all processors at each layer: they need not wait for one
     another.
+
+    Args:
+        look: With one processor.
+        alone: With all of them at each layer, for a photo that comes alone.
     """
     threads = num_threads()
     pool = ThreadPoolExecutor(threads)
 
     def together(images: np.ndarray) -> np.ndarray:
+        if alone and len(images) == 1:
+            return alone(images)
         shares = np.array_split(images, min(threads, len(images)))
         return np.concatenate(list(pool.map(look, shares)))
 

@@ -1,8 +1,10 @@
 """A captioner that was exported to ONNX: photos in, captions out, without torch."""
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,15 +69,22 @@ class OnnxCaptioner(PhotoCaptioner):
         vocabulary: The words that it knows.
         encoder: Session of encoder.onnx.
         step: Session of step.onnx.
+        open_encoder: Opens another session of encoder.onnx, with so many threads.
     """
 
     def __init__(
-        self, config: ExportConfig, vocabulary: Vocabulary, encoder: Any, step: Any
+        self,
+        config: ExportConfig,
+        vocabulary: Vocabulary,
+        encoder: Any,
+        step: Any,
+        open_encoder: Callable[[int], Any],
     ) -> None:
         self.config = config
         self.vocabulary = vocabulary
         self._encoder = encoder
         self._step = step
+        self._open_encoder = open_encoder
         shapes = {output.name: output.shape for output in encoder.get_outputs()}
         self._begun = [*config.states, *config.memories]
         self._seen = [*self._begun, *["pooled"] * ("pooled" in shapes)]  # older ones have it not
@@ -112,12 +121,13 @@ class OnnxCaptioner(PhotoCaptioner):
             InputError: if it is none, or its files are not whole.
         """
         folder = Path(folder)
+        open_encoder = partial(open_session, folder / "encoder.onnx")
         about = read_about(folder)
         config = read_export(folder, about)
         with ThreadPoolExecutor() as pool:
             sums = checksums(about)
             checks = [pool.submit(check_file, folder / name, sums.get(name)) for name in FILES]
-            encoding = pool.submit(open_session, folder / "encoder.onnx", 1)
+            encoding = pool.submit(open_encoder, num_threads())
             stepping = pool.submit(open_session, folder / "step.onnx", num_threads())
             for check in checks:
                 check.result()
@@ -125,7 +135,7 @@ class OnnxCaptioner(PhotoCaptioner):
             encoder, step = encoding.result(), stepping.result()
         try:
             check_preprocessing(config.preprocessing)
-            captioner = cls(config, vocabulary, encoder, step)
+            captioner = cls(config, vocabulary, encoder, step, open_encoder)
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"{folder / 'config.json'}: does not fit the other files ({error}); "
@@ -135,6 +145,10 @@ class OnnxCaptioner(PhotoCaptioner):
         captioner.consensus = read_consensus(folder, config.made_from)
         return captioner
 
+    @cached_property
+    def _encoder_of_one_thread(self) -> Any:
+        return self._open_encoder(1)
+
     @property
     def preprocessing(self) -> Preprocessing:
         """What is done to a photo before the CNN sees it."""
@@ -143,11 +157,14 @@ class OnnxCaptioner(PhotoCaptioner):
     def make_look(self, photos: int) -> Look:
         """Photos (N, 3, S, S) -> what encoder.onnx gives of each, in one row (N, X)."""
 
-        def look(images: np.ndarray) -> np.ndarray:
-            parts = self._encoder.run(self._seen, {"images": images})
+        def look_through(encoder: Any, images: np.ndarray) -> np.ndarray:
+            parts = encoder.run(self._seen, {"images": images})
             return np.concatenate([part.reshape(len(images), -1) for part in parts], axis=1)
 
-        return side_by_side(look)
+        alone = partial(look_through, self._encoder)
+        if photos == 1 or num_threads() == 1:
+            return alone
+        return side_by_side(partial(look_through, self._encoder_of_one_thread), alone)
 
     def features(self, maps: Float[np.ndarray, "N X"]) -> list[np.ndarray]:
         """State, memory and pooled features of N photos, from such rows."""

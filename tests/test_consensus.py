@@ -150,10 +150,13 @@ def test_a_lower_rank_says_less_and_little_training_the_same_of_all() -> None:
 
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
     saved = made(weight=0.3, made_from="abc")
+    saved.expect(FEATURES)
     saved.save(tmp_path)
     found = read_consensus(tmp_path, "abc")
     assert found is not None
     assert found.config == saved.config
+    with np.load(tmp_path / FILE) as arrays:
+        assert arrays["basis"].dtype == arrays["hidden"].dtype == np.int8
     captions = padded("a dog runs", "a cat sleeps")
     assert np.array_equal(
         found.agreement(FEATURES[:1], captions), saved.agreement(FEATURES[:1], captions)

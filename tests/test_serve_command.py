@@ -16,6 +16,7 @@ from test_export import ROOT, WITHOUT, leave, run_without_torch
 
 from captioner.commands import EXTRAS
 from captioner.folders import DEFAULT_MODEL, MODELS
+from captioner.serving.server import listen
 from serving_clients import Client, picture
 
 WITHOUT_SERVE = WITHOUT.replace('"torch"', '"fastapi", "uvicorn", "python_multipart"')
@@ -87,6 +88,12 @@ def test_help_needs_nothing_and_the_rest_says_what_is_missing() -> None:
     assert (code, "captioner[train]" in err) == (2, True)
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert all(re.search(rf"^{extra} = \[", project, re.MULTILINE) for extra in EXTRAS)
+
+
+def test_answers_are_sent_without_delay() -> None:
+    # asyncio sets TCP_NODELAY where the socket names its protocol; else an answer may wait 40 ms.
+    with listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_what_cannot_be_served_is_told(capsys, tmp_path: Path) -> None:

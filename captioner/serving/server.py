@@ -25,7 +25,7 @@ def listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise InputError(f"--port {port}: choose one from 1 to 65535, or 0 for any that is free")
     try:
-        family, kind, *_, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError):
@@ -33,7 +33,8 @@ def listen(host: str, port: int) -> socket.socket:
             f"--host {host}: no such address; 127.0.0.1 is this machine alone, 0.0.0.0 is open to "
             "its network"
         ) from None
-    listening = socket.socket(family, kind)
+    # asyncio sends without delay (TCP_NODELAY) where the protocol is named, and only there.
+    listening = socket.socket(family, kind, protocol)
     try:
         if hasattr(signal, "SIGHUP"):  # on Windows it would let two servers share a port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
