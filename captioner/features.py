@@ -6,6 +6,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,6 +23,8 @@ logger = logging.getLogger("captioner")
 
 FLUSH = 512
 """Photos after which the file on disk is brought up to date."""
+PATIENCE = 1.0
+"""Seconds to wait for another program in silence."""
 
 
 class FeatureCache:
@@ -117,12 +120,9 @@ class FeatureCache:
             Maps (n, C) or (n, L, C), fp16, and the errors of the photos that could not be read
             (their rows are zero).
         """
-        from filelock import FileLock
-
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Two programs that begin on the same photos take turns; the second finds all ready.
-            with FileLock(self.file.with_suffix(".lock")):
+            with self._turn():
                 rows = self._open()
                 numbers = [self.row[file] for file in files]
                 missing = [number for number in numbers if not _is_ready(rows[number])]
@@ -130,6 +130,22 @@ class FeatureCache:
                 return np.array(rows["map"][numbers]), errors
         except OSError as error:
             raise unwritable(self.file, error) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Two programs that begin on the same photos take turns; the second finds all ready."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.file.with_suffix(".lock"))
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            logger.warning("waiting for another program that computes features of these photos")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _compute(
         self, rows: np.memmap, missing: Sequence[int], description: str

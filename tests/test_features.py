@@ -1,12 +1,15 @@
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
-from captioner import extraction
+from captioner import extraction, features
 from captioner.backbones import load_backbone
 from captioner.config import EncoderConfig, Preprocessing
 from captioner.encoder import Encoder
@@ -184,6 +187,24 @@ def test_two_programs_on_the_same_photos_do_not_disturb_each_other(
     assert np.array_equal(again, half)
     assert np.array_equal(changed[:10], half)
     assert (first.maps(files)[0] != 0).any(axis=1).all()
+
+
+def test_who_waits_for_another_program_is_told_so(
+    encoder, files, tmp_path, monkeypatch, caplog
+) -> None:
+    use(monkeypatch, Counting(encoder))
+    cache = FeatureCache(files[0].parent, files, encoder, folder=tmp_path)
+    expected, _ = cache.maps(files)
+    assert "waiting for another program" not in caplog.text
+    monkeypatch.setattr(features, "PATIENCE", 0.01)
+    with ThreadPoolExecutor() as pool, FileLock(cache.file.with_suffix(".lock")):
+        found = pool.submit(cache.maps, files)
+        end = time.monotonic() + 20
+        while "waiting for another program" not in caplog.text:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert not found.done()
+    assert np.array_equal(found.result()[0], expected)
 
 
 def test_places_are_cached_beside_the_pooled_maps(
