@@ -21,7 +21,7 @@ from captioner.folders import find_model, parse
 from captioner.joining import read_datasets
 from captioner.logbook import Logbook
 from captioner.material import Run, as_it_is, check_settings, gather
-from captioner.plotting import CAPTIONER
+from captioner.plotting import CAPTIONER, SELF_CRITICAL
 from captioner.provenance import provenance
 from captioner.resume import FILE as CHECKPOINT
 from captioner.resume import RunState
@@ -125,7 +125,7 @@ def train_captioner(folder: Path, run: Run) -> RunState:
             goal = Relooked(goal, material.val_files)
         data = CaptionData(captions, material.features, captioner.vocabulary, together)
         examples = Corrupted(data, captioner.decoder, config)
-    logbook = Logbook(folder, _told, CAPTIONER)
+    logbook = Logbook(folder, _told, SELF_CRITICAL if config.self_critical else CAPTIONER)
     try:
         return fit(
             learner,

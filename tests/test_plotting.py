@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from captioner.errors import InputError
-from captioner.plotting import plot_curves, plot_sheet
+from captioner.plotting import LOSS, REWARD, SCORE, plot_curves, plot_sheet, points_of
 
 GAP = 14
 
@@ -77,6 +77,16 @@ def test_learning_curves(tmp_path: Path) -> None:
     marked = columns[rows < 180]
     assert 450 / 2 - 60 < np.median(marked) < 450 / 2 + 60
     assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
+
+
+def test_a_loss_is_shown_where_it_tells_something() -> None:
+    epochs = [
+        {"epoch": 1, "train_loss": 9.0, "val_cider_d": 0.1},
+        {"epoch": 2, "train_loss": -1.6, "reward": 0.4},
+    ]
+    assert points_of(LOSS, epochs) == [(1, 9.0)]
+    assert points_of(REWARD, epochs) == [(2, 0.4)]
+    assert points_of(SCORE, epochs) == [(1, 0.1)]
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:

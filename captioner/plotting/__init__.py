@@ -1,6 +1,16 @@
 """Pictures: learning curves, sheets of photos, why a caption, what a language model does inside."""
 
-from captioner.plotting.curves import CAPTIONER, LANGUAGE, Curve, plot_curves
+from captioner.plotting.curves import (
+    CAPTIONER,
+    LANGUAGE,
+    LOSS,
+    REWARD,
+    SCORE,
+    SELF_CRITICAL,
+    Curve,
+    plot_curves,
+    points_of,
+)
 from captioner.plotting.explanation import plot_explanation
 from captioner.plotting.gates import plot_gates
 from captioner.plotting.gradients import plot_gradients
@@ -14,6 +24,10 @@ from captioner.plotting.tree import TreeNode, phrase_of
 __all__ = [
     "CAPTIONER",
     "LANGUAGE",
+    "LOSS",
+    "REWARD",
+    "SCORE",
+    "SELF_CRITICAL",
     "SIDE",
     "Curve",
     "TreeNode",
@@ -30,6 +44,7 @@ __all__ = [
     "plot_sheet",
     "plot_text",
     "plot_text_html",
+    "points_of",
     "text_html",
     "visible",
 ]

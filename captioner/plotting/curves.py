@@ -20,16 +20,28 @@ class Curve:
     """Which of its values is marked."""
 
 
-CAPTIONER = (
-    Curve("train_loss", "training loss (nats per caption)"),
-    Curve("val_cider_d", "validation CIDEr-D", best="highest"),
-)
+LOSS = Curve("train_loss", "training loss (nats per caption)")
+REWARD = Curve("reward", "mean reward of drawn captions")
+SCORE = Curve("val_cider_d", "validation CIDEr-D", best="highest")
+CAPTIONER = (LOSS, SCORE)
 """The curves of a captioner."""
+SELF_CRITICAL = (REWARD, SCORE)
+"""Those of one that learns from scores; what it has for a loss tells nothing of how it fares."""
 LANGUAGE = (
     Curve("train_perplexity", "training perplexity"),
     Curve("val_perplexity", "validation perplexity", best="lowest"),
 )
 """The curves of a language model."""
+
+
+def points_of(curve: Curve, epochs: Sequence[dict[str, Any]]) -> list[tuple[int, float]]:
+    """Epochs and values of a curve, whatever else was noted then."""
+    misleading = REWARD.key if curve is LOSS else None
+    return [
+        (record["epoch"], record[curve.key])
+        for record in epochs
+        if curve.key in record and misleading not in record
+    ]
 
 
 def plot_curves(

@@ -9,7 +9,15 @@ import numpy as np
 from captioner.explaining import Word, beam_tree
 from captioner.metrics import compare
 from captioner.metrics.ptb import tokenise
-from captioner.plotting import CAPTIONER, TreeNode, attention_scale, phrase_of
+from captioner.plotting import (
+    LOSS,
+    REWARD,
+    SCORE,
+    TreeNode,
+    attention_scale,
+    phrase_of,
+    points_of,
+)
 from captioner.reporting.inside import Inside
 from captioner.reporting.summary import bins_of, shares, word_shares
 
@@ -83,11 +91,9 @@ def _pack_run(
             {
                 "title": curve.title,
                 "best": curve.best,
-                "points": [
-                    [epoch["epoch"], epoch[curve.key]] for epoch in run.epochs if curve.key in epoch
-                ],
+                "points": points_of(curve, run.epochs),
             }
-            for curve in CAPTIONER
+            for curve in (LOSS, REWARD, SCORE)
         ],
         "captions": [caption.caption for caption in best],
         "scores": [round(100 * score, 1) for score in told.each["cider_d"].tolist()],
