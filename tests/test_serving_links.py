@@ -2,12 +2,16 @@
 
 import http.server
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from captioner.serving.limits import RefusedError
 from captioner.serving.links import fetch, is_public, resolve
@@ -62,8 +66,16 @@ class Site(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Any]:
+    with running() as server:
+        yield server
+
+
+@contextmanager
+def running(tls: ssl.SSLContext | None = None) -> Iterator[Any]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, True, do_handshake_on_connect=False)
     server.asked = []  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -103,6 +115,29 @@ def test_a_photo_behind_a_link(site: Any, get: Any) -> None:
     ]
     assert get("/once").data == PHOTO
     assert get("/").name == "example.com"
+
+
+def test_a_website_has_to_prove_its_name(tmp_path: Path, monkeypatch) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "trusted.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    for issuer, name, good in (
+        (authority, "example.com", True),
+        (authority, "example.org", False),
+        (stranger, "example.com", False),
+    ):
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        issuer.issue_cert(name).configure_cert(tls)
+        with running(tls) as server:
+            url = f"https://example.com:{server.server_address[1]}/photo.jpg"
+            asked = (url, 1000, 5, lambda host, port: ["127.0.0.1"], lambda address: True)
+            if good:
+                assert fetch(*asked).data == PHOTO
+            else:
+                with refused(502) as error:
+                    fetch(*asked)
+                assert "certificate verify failed" in error.value.message
+            assert [path for _, path in server.asked] == ["/photo.jpg"] * good
 
 
 def test_redirects_are_looked_at_anew(site: Any, get: Any) -> None:

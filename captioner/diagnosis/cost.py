@@ -68,8 +68,8 @@ def check_cost(
         )
     ]  # fmt: skip
     told = (
-        f"about {needed / GIB:.1f} GiB beside Python and torch, of {have / GIB:.0f}; "
-        f"{kept * config.views / GIB:.1f} GiB of features on disk"
+        f"about {_size(needed)} beside Python and torch, of {_size(have)}; "
+        f"{_size(kept * config.views)} of features on disk"
     )
     if needed > FULL * have:
         remedy = "fewer --views or --train-photos, or --decoder pooled, which keeps no places"
@@ -126,3 +126,12 @@ def _told(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _size(number: float) -> str:
+    """Bytes, as people say them.
+
+    >>> _size(3.2 * GIB), _size(GIB / 100)
+    ('3.2 GiB', '10 MiB')
+    """
+    return f"{number / GIB:.1f} GiB" if number >= GIB / 10 else f"{1024 * number / GIB:.0f} MiB"
