@@ -81,7 +81,10 @@ def test_bad_photos_are_named(
 
 
 def test_nothing_to_caption(capsys, trained: Path, tmp_path: Path, monkeypatch) -> None:
-    assert refused(capsys, "caption", "--model", trained, told="which photos")
+    assert refused(capsys, "caption", "--model", trained, told="which photos.* stdin$")
+    assert refused(
+        capsys, "caption", "--model", trained, "--must", "dog", "a.jpg", told="put the photos first"
+    )
     assert refused(
         capsys, "caption", tmp_path, "--model", trained, told="no pictures in this folder"
     )

@@ -68,7 +68,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _caption(options: CaptionOptions) -> int:
     if not options.paths:
-        raise InputError("which photos? give files, folders or globs, or - for stdin")
+        many = "--must, --must-not and --ensemble take all that follows; put the photos first"
+        swallowed = (*options.search.must, *options.search.must_not, *options.ensemble)
+        raise InputError(
+            "which photos? give files, folders or globs, or - for stdin"
+            + (f" ({many})" if swallowed else "")
+        )
     check_second_opinion(options.lm, options.search.beam_size)
     _check_confidence(options)
     if options.sheet:
