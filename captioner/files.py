@@ -75,10 +75,10 @@ def read_json(file: Path, kind: str) -> Any:
         InputError: if it is missing, is not UTF-8 or is not JSON.
     """
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8-sig"))  # Windows begins files with a mark
     except FileNotFoundError:
         raise InputError(f"{file}: missing ({kind})") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{file}: cannot be read as JSON ({error}); it ought to be {kind}: "
             "fetch or make it again"

@@ -25,8 +25,8 @@ def read_captions(file: Path) -> dict[PhotoId, str]:
     """The captions of a results file by photo.
 
     Raises:
-        InputError: if it cannot be read, is empty, or has an entry without photo or caption, an
-            empty caption, or two captions for one photo.
+        InputError: if it cannot be read, is empty, or has an entry without photo or caption, or two
+            captions for one photo. A caption of no words is one that scores nothing.
     """
     value = read_json(file, 'results: a list of {"image_id": ..., "caption": ...}')
     if not isinstance(value, list):
@@ -34,8 +34,6 @@ def read_captions(file: Path) -> dict[PhotoId, str]:
     captions: dict[PhotoId, str] = {}
     for number, entry in enumerate(value, start=1):
         photo, caption = _entry(entry, f"{file}: entry {number}")
-        if not caption.strip():
-            raise InputError(f"{file}: entry {number}, photo {photo}, has an empty caption")
         if photo in captions:
             raise InputError(
                 f"{file}: photo {photo} has two captions (the second is entry {number}); leave one"
@@ -95,9 +93,16 @@ def pair_up(
     """
     strange = [photo for photo in captions if photo not in references]
     if strange:
+        texts = {str(photo) for photo in references}
+        alike = all(str(photo) in texts for photo in strange)
+        remedy = (
+            "it has them, but as texts where here are numbers, or the reverse; write them alike"
+            if alike
+            else "give the captions of the same photos"
+        )
         raise InputError(
             f"{file}: {len(strange)} of {len(captions)} captions are of photos that {source} does "
-            f"not have ({_some(strange)}); give the captions of the same photos"
+            f"not have ({_some(strange)}); {remedy}"
         )
     lacking = [photo for photo in references if photo not in captions]
     if lacking and not partial:

@@ -89,13 +89,15 @@ def test_a_comparison_is_the_same_the_other_way_round(truth, ours, tmp_path, cap
         ([3], "entry 1 is no object"),
         ([{"caption": "a dog"}], "entry 1 has no image_id"),
         ([{"image_id": 7}], "entry 1, photo 7, has no caption"),
-        ([{"image_id": 7, "caption": "  "}], "entry 1, photo 7, has an empty caption"),
         (
             results(CAPTIONS) + results({7: "x"}),
             r"photo 7 has two captions (the second is entry 3)",
         ),
         (results({**CAPTIONS, 9: "x", 10: "y"}), "2 of 4 captions are of photos that"),
         (results({7: "a dog"}), "1 of 2 photos of"),
+        (results({str(photo): told for photo, told in CAPTIONS.items()}), "write them alike"),
+        ("[" * 100_000, "cannot be read as JSON"),
+        (f'[{{"image_id": {"9" * 5000}}}]', "cannot be read as JSON"),
     ],
 )
 def test_results_that_do_not_fit_are_told(value, told: str, truth, tmp_path, capsys) -> None:
@@ -138,9 +140,24 @@ def test_other_mistakes(truth, ours, tmp_path, capsys) -> None:
     assert run(ours, one, "--person") == 2
     assert "one human caption alone" in capsys.readouterr().err
     assert run(ours, truth, "--seed", "-1") == 2
-    assert run(ours, truth, "--timeout", "0") == 2
+    for seconds in ("0", "nan", "1e300"):
+        assert run(ours, truth, "--timeout", seconds) == 2
+    for place in (ours, truth):
+        assert run(ours, truth, "--output", place) == 2
+        assert "is read as well" in capsys.readouterr().err
     assert run(ours, truth, "--output", str(tmp_path)) == 2
     assert "is a folder" in capsys.readouterr().err
+
+
+def test_captions_without_words_and_files_of_windows(truth, ours, tmp_path, capsys) -> None:
+    file = tmp_path / "marked.json"
+    file.write_bytes(b"\xef\xbb\xbf" + Path(ours).read_bytes())
+    assert run(str(file), truth, "--format", "json") == 0
+    whole = json.loads(capsys.readouterr().out)["metrics"]
+    blank = write(tmp_path / "blank.json", results({**CAPTIONS, 7: "  "}))
+    assert run(blank, truth, "--format", "json", "--person", "--meteor", "python") == 0
+    half = json.loads(capsys.readouterr().out)["metrics"]
+    assert 0 < half["cider"] < whole["cider"]
 
 
 BARE = """

@@ -30,6 +30,8 @@ def test_heat_lies_where_the_attention_was() -> None:
 
 
 def test_of_a_cropped_photo_the_middle_alone_was_seen() -> None:
+    thin = Image.new("RGB", (500, 1))
+    assert heat_map(thin, np.full((2, 2), 0.25), (0.0, 1.0), fit="crop").size == thin.size
     shown = light(heat_map(GREY, np.full((2, 2), 0.25), (0.0, 0.25), fit="crop"))
     assert (shown[:, 15:75] > 128).all()
     assert (shown[:, :15] < 128).all()

@@ -42,6 +42,7 @@ def test_the_official_pipeline_gives_the_same(photos: Path, model: str) -> None:
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
     captions, references = load(photos, model)
+    captions[7] = ""  # what says nothing scores nothing
     truth = {i: [{"caption": text} for text in photo] for i, photo in enumerate(references)}
     told = {i: [{"caption": text}] for i, text in enumerate(captions)}
     truth, told = PTBTokenizer().tokenize(truth), PTBTokenizer().tokenize(told)

@@ -1,5 +1,6 @@
 """The HTTP interface: its captions are those of the model, and what is wrong is told clearly."""
 
+import http.client
 import json
 import re
 import socket
@@ -268,6 +269,25 @@ def test_a_request_that_comes_too_slowly_is_given_up(captioner: OnnxCaptioner) -
             ]  # fmt: skip
             slow.sendall("\r\n".join(lines).encode() + body[:100])
             assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_who_does_not_even_ask_is_not_waited_for(captioner: OnnxCaptioner) -> None:
+    limits = Limits(timeout=0.5)
+    with running(Service(Batcher(captioner), "small", limits)) as client:
+        line = b"GET /health HTTP/1.1\r\n"
+        for begun in (b"", line, line + b"Host: localhost\r\n\r\n" + line):
+            with socket.create_connection(("127.0.0.1", client.port), timeout=10) as silent:
+                silent.sendall(begun)
+                heard = b""
+                while more := silent.recv(10_000):  # until it is closed
+                    heard += more
+            assert heard.startswith(b"HTTP/1.1 200" if b"Host" in begun else b"")
+        patient = http.client.HTTPConnection("127.0.0.1", client.port, timeout=10)
+        for _ in range(3):  # more than its time in all, and never too long without a request
+            patient.request("GET", "/health")
+            assert patient.getresponse().read()
+            time.sleep(0.3)
+        patient.close()
 
 
 def test_who_goes_away_is_not_waited_for(gate: Gate) -> None:

@@ -314,6 +314,16 @@ def test_every_width_and_both_schemes(open_page: Any, width: int, scheme: str) -
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_phone_is_turned(open_page: Any) -> None:
+    page = open_page(viewport={"width": 740, "height": 360}, has_touch=True, is_mobile=True)
+    give(page, *(f"{number}.jpg" for number in range(6)))
+    for card in captioned(page, "6 photos captioned").all():
+        card.scroll_into_view_if_needed()
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_without_a_mouse(open_page: Any) -> None:
     page = open_page()
     keys = page.keyboard

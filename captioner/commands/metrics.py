@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from captioner.metrics.meteor import Meteor
     from captioner.scoring import Scored
 
+LONGEST = 1e6
+"""Seconds that a program may take, at most: more than a week."""
+
 
 @dataclass(frozen=True)
 class MetricsOptions:
@@ -58,12 +61,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     finish(lambda: _metrics(tyro.cli(MetricsOptions, args=argv, prog="captioner metrics")))
 
 
+def _check_output(place: Path, options: MetricsOptions) -> None:
+    read = (options.results, options.references, options.against, options.training)
+    if place.resolve() in [file.resolve() for file in read if file]:
+        raise InputError(f"--output {place}: is read as well; give another name")
+    check_place(place)
+
+
 def _metrics(options: MetricsOptions) -> int:
     check_seed(options.seed)
-    if options.timeout <= 0:
-        raise InputError("--timeout must be above 0")
+    if not 0 < options.timeout <= LONGEST:
+        raise InputError(f"--timeout {options.timeout}: choose a number above 0, up to {LONGEST:g}")
     if options.output:
-        check_place(options.output)
+        _check_output(options.output, options)
     from captioner.files import write_json
     from captioner.results_files import pair_up, read_captions, read_references
     from captioner.scoring import add_metrics, choose_meteor, known_captions, score

@@ -74,7 +74,8 @@ def heat_map(
     grid = Image.fromarray(np.array(colours, dtype=np.uint8).reshape(*shares.shape, 3))
     left, top, right, bottom = seen_part(*photo.size, fit)
     cover = Image.new("RGB", photo.size, STOPS[0])
-    cover.paste(grid.resize((right - left, bottom - top), Image.Resampling.BICUBIC), (left, top))
+    size = (max(1, right - left), max(1, bottom - top))  # of a line of pixels, too
+    cover.paste(grid.resize(size, Image.Resampling.BICUBIC), (left, top))
     return Image.blend(photo, cover, COVER)
 
 

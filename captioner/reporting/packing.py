@@ -113,7 +113,7 @@ def _facts(record: dict[str, Any]) -> list[list[str]]:
         ["words in a caption", f"{record['mean_length']:.1f}"],
         ["break off", f"{found['break_off']:.1%}"],
         ["say a thing twice", f"{found['say_something_twice']:.1%}"],
-        ["are training captions", f"{found['training_captions']:.1%}"],
+        ["are captions of this data's training photos", f"{found['training_captions']:.1%}"],
         ["beams", str(record["beam_size"])],
         ["chosen by what people would say", "yes" if record["consensus"] else "no"],
     ]

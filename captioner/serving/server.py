@@ -1,5 +1,6 @@
 """The server: it takes a port, tells where it is, and ends when it is asked to."""
 
+import asyncio
 import logging
 import signal
 import socket
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from captioner.errors import InputError
 from captioner.serving.app import make_app
@@ -56,6 +58,44 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
+def protocol(seconds: float) -> type[H11Protocol]:
+    """HTTP as of uvicorn, which for itself would wait for ever for the first lines of a request.
+
+    Args:
+        seconds: Until a connection without a request is closed.
+    """
+
+    class Impatient(H11Protocol):
+        _patience: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._look_at_the_clock()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._look_at_the_clock()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._look_at_the_clock()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            if self._patience:
+                self._patience.cancel()
+
+        def _look_at_the_clock(self) -> None:
+            waiting = self.cycle is None or self.cycle.response_complete
+            if waiting and not self._patience:
+                self._patience = self.loop.call_later(seconds, self.transport.close)
+            elif self._patience and not waiting:
+                self._patience.cancel()
+                self._patience = None
+
+    return Impatient
+
+
 class Server(uvicorn.Server):
     """Serves until Ctrl-C or SIGTERM; what waits then is refused at once.
 
@@ -68,6 +108,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 make_app(service),
+                http=protocol(service.limits.timeout),
                 log_level="warning",
                 access_log=False,
                 server_header=False,
