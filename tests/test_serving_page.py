@@ -316,9 +316,12 @@ def test_every_width_and_both_schemes(open_page: Any, width: int, scheme: str) -
 
 def test_a_phone_is_turned(open_page: Any) -> None:
     page = open_page(viewport={"width": 740, "height": 360}, has_touch=True, is_mobile=True)
-    give(page, *(f"{number}.jpg" for number in range(6)))
-    for card in captioned(page, "6 photos captioned").all():
+    give(page, *(f"{number}.jpg" for number in range(12)))
+    for card in captioned(page, "12 photos captioned").all():
         card.scroll_into_view_if_needed()
+        page.wait_for_timeout(50)  # long enough to be drawn
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(200)
     page.set_viewport_size({"width": 360, "height": 740})
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
