@@ -198,8 +198,8 @@ class ConsensusScorer:
         Raises:
             InputError: if it cannot be written.
         """
-        kept = [name for name in vars(self) if name not in ("config", "_in_floats")]
-        parts = {name: getattr(self, name) for name in kept}
+        every = vars(self).items()
+        parts: dict[str, Any] = {name: of for name, of in every if isinstance(of, np.ndarray)}
         config = np.frombuffer(json.dumps(asdict(self.config)).encode(), dtype=np.uint8)
         with replacing(folder / FILE) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **parts, config=config)

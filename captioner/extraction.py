@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -73,7 +74,7 @@ def make_look(
                     "%s; going on with torch, more slowly", error
                 )
         if file.exists():
-            return _onnx_look(file, "places" if places else "pooled")
+            return _onnx_look(file, "places" if places else "pooled", photos)
     import torch
 
     @torch.inference_mode()
@@ -123,37 +124,40 @@ def open_session(file: Path, threads: int) -> Any:
         ) from None
 
 
-def side_by_side(look: Look, alone: Look | None = None) -> Look:
-    """The same look, with each processor at a share of the photos.
+def side_by_side(
+    session: Callable[[int], Any], look: Callable[[Any, np.ndarray], np.ndarray]
+) -> Look:
+    """A look with each processor at a share of the photos, or all of them at a photo alone.
 
-    For a few photos that is quicker than all processors at each layer: they need not wait for one
-    another.
+    For a few photos shares are quicker than all processors at each layer: they need not wait for
+    one another.
 
     Args:
-        look: With one processor.
-        alone: With all of them at each layer, for a photo that comes alone.
+        session: The session of the CNN that has so many threads.
+        look: What such a session makes of photos.
     """
     threads = num_threads()
     pool = ThreadPoolExecutor(threads)
 
     def together(images: np.ndarray) -> np.ndarray:
-        if alone and len(images) == 1:
-            return alone(images)
+        if len(images) == 1:
+            return look(session(threads), images)
         shares = np.array_split(images, min(threads, len(images)))
-        return np.concatenate(list(pool.map(look, shares)))
+        return np.concatenate(list(pool.map(partial(look, session(1)), shares)))
 
     return together
 
 
-def _onnx_look(file: Path, output: str) -> Look:
+def _onnx_look(file: Path, output: str, photos: int) -> Look:
+    session = cache(partial(open_session, file))
     try:
-        session = open_session(file, threads=1)
+        session(num_threads() if photos == 1 else 1)
     except InputError:
         file.unlink(missing_ok=True)
         raise InputError(
             f"{file}: this exported network was damaged and has been deleted; run the command again"
         ) from None
-    return side_by_side(lambda images: session.run([output], {"images": images})[0])
+    return side_by_side(session, lambda one, images: one.run([output], {"images": images})[0])
 
 
 def look_at(

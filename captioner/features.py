@@ -138,14 +138,12 @@ class FeatureCache:
 
         lock = FileLock(self.file.with_suffix(".lock"))
         try:
-            lock.acquire(timeout=PATIENCE)
+            held = lock.acquire(timeout=PATIENCE)
         except Timeout:
             logger.warning("waiting for another program that computes features of these photos")
-            lock.acquire()
-        try:
+            held = lock.acquire()
+        with held:
             yield
-        finally:
-            lock.release()
 
     def _compute(
         self, rows: np.memmap, missing: Sequence[int], description: str

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,25 +67,22 @@ class OnnxCaptioner(PhotoCaptioner):
     Args:
         config: What the export is.
         vocabulary: The words that it knows.
-        encoder: Session of encoder.onnx.
+        encoder: The session of encoder.onnx that has so many threads.
         step: Session of step.onnx.
-        open_encoder: Opens another session of encoder.onnx, with so many threads.
     """
 
     def __init__(
         self,
         config: ExportConfig,
         vocabulary: Vocabulary,
-        encoder: Any,
+        encoder: Callable[[int], Any],
         step: Any,
-        open_encoder: Callable[[int], Any],
     ) -> None:
         self.config = config
         self.vocabulary = vocabulary
         self._encoder = encoder
         self._step = step
-        self._open_encoder = open_encoder
-        shapes = {output.name: output.shape for output in encoder.get_outputs()}
+        shapes = {one.name: one.shape for one in encoder(num_threads()).get_outputs()}
         self._begun = [*config.states, *config.memories]
         self._seen = [*self._begun, *["pooled"] * ("pooled" in shapes)]  # older ones have it not
         self._shapes = [tuple(shapes[name][1:]) for name in self._seen]
@@ -121,21 +118,22 @@ class OnnxCaptioner(PhotoCaptioner):
             InputError: if it is none, or its files are not whole.
         """
         folder = Path(folder)
-        open_encoder = partial(open_session, folder / "encoder.onnx")
+        encoder = cache(partial(open_session, folder / "encoder.onnx"))
         about = read_about(folder)
         config = read_export(folder, about)
         with ThreadPoolExecutor() as pool:
             sums = checksums(about)
             checks = [pool.submit(check_file, folder / name, sums.get(name)) for name in FILES]
-            encoding = pool.submit(open_encoder, num_threads())
+            encoding = pool.submit(encoder, num_threads())
             stepping = pool.submit(open_session, folder / "step.onnx", num_threads())
             for check in checks:
                 check.result()
             vocabulary = Vocabulary.load(folder / "vocabulary.json")
-            encoder, step = encoding.result(), stepping.result()
+            encoding.result()
+            step = stepping.result()
         try:
             check_preprocessing(config.preprocessing)
-            captioner = cls(config, vocabulary, encoder, step, open_encoder)
+            captioner = cls(config, vocabulary, encoder, step)
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"{folder / 'config.json'}: does not fit the other files ({error}); "
@@ -145,10 +143,6 @@ class OnnxCaptioner(PhotoCaptioner):
         captioner.consensus = read_consensus(folder, config.made_from)
         return captioner
 
-    @cached_property
-    def _encoder_of_one_thread(self) -> Any:
-        return self._open_encoder(1)
-
     @property
     def preprocessing(self) -> Preprocessing:
         """What is done to a photo before the CNN sees it."""
@@ -157,14 +151,11 @@ class OnnxCaptioner(PhotoCaptioner):
     def make_look(self, photos: int) -> Look:
         """Photos (N, 3, S, S) -> what encoder.onnx gives of each, in one row (N, X)."""
 
-        def look_through(encoder: Any, images: np.ndarray) -> np.ndarray:
+        def look(encoder: Any, images: np.ndarray) -> np.ndarray:
             parts = encoder.run(self._seen, {"images": images})
             return np.concatenate([part.reshape(len(images), -1) for part in parts], axis=1)
 
-        alone = partial(look_through, self._encoder)
-        if photos == 1 or num_threads() == 1:
-            return alone
-        return side_by_side(partial(look_through, self._encoder_of_one_thread), alone)
+        return side_by_side(self._encoder, look)
 
     def features(self, maps: Float[np.ndarray, "N X"]) -> list[np.ndarray]:
         """State, memory and pooled features of N photos, from such rows."""

@@ -218,7 +218,7 @@ class PhotoCaptioner(ABC):
 
     def in_batches(
         self, sources: Sequence[Source] | Iterable[Source], batch_size: int = 64
-    ) -> "Iterator[Batch]":
+    ) -> Iterator[Batch]:
         """The features of photos, so many of them at a time."""
         look = self.make_look(len(sources) if isinstance(sources, Sequence) else batch_size)
         pending: list[np.ndarray | InputError] = []
@@ -232,7 +232,7 @@ class PhotoCaptioner(ABC):
                 pending = []
         yield self._batch(pending, done)
 
-    def _batch(self, pending: list[np.ndarray | InputError], first: int) -> "Batch":
+    def _batch(self, pending: list[np.ndarray | InputError], first: int) -> Batch:
         numbered = [*enumerate(pending, first)]
         errors = {number: item for number, item in numbered if isinstance(item, InputError)}
         maps = {number: item for number, item in numbered if isinstance(item, np.ndarray)}

@@ -89,7 +89,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(encoder, tmp_path, caplo
 
 def test_the_export_takes_any_number_of_photos(encoder: Encoder, tmp_path: Path) -> None:
     export_backbone(encoder, tmp_path / "cnn.onnx")
-    look = extraction._onnx_look(tmp_path / "cnn.onnx", "pooled")
+    look = extraction._onnx_look(tmp_path / "cnn.onnx", "pooled", photos=7)
     size = encoder.config.preprocessing.size
     for number in (1, 2, 7):
         assert look(np.zeros((number, 3, size, size), np.float32)).shape[0] == number
