@@ -13,8 +13,7 @@ Kind = Literal["pooled", "attention", "adaptive", "att2in", "updown", "aoa"]
 Maps = Literal["last", "early+last", "middle+last"]
 
 SIZES = (32, 2048)
-"""Least and greatest side in pixels of the square that a CNN may be given: one place of most of
-them, and what fits into memory."""
+"""Least and greatest side in pixels of a CNN's square: one place of most, and what memory holds."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +104,9 @@ class LanguageConfig:
     """Whether each line goes on where the last one ended, as in a book; captions stand alone."""
 
 
-BEAMS, CHOICE = 3, 20
-"""Beams of a search that says nothing of them, usually and where what people would say chooses."""
+BEAMS, CHOICE, MAX_VIEWS = 3, 20, 10
+"""Beams of a search that says nothing of them, usually and where what people would say chooses; and
+views of a photo at most."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,15 @@ class SearchConfig:
     """Of sampling: only among the fewest likeliest words with this share of the chance."""
     seed: int = 0
     """Of what is drawn by lot: same seed, same captions."""
+    views: int = 1
+    """Views of each photo that captions are made from together, ten at most: the whole, its mirror
+    image, and parts of it. Better captions, for so many times the work."""
     consensus: bool = True
     """Let what people would say choose among the captions of the beams, where the model has learned
     it (by `captioner consensus`)."""
 
     def __post_init__(self) -> None:
-        for name in ("num_captions", "max_words", "min_words", "groups"):
+        for name in ("num_captions", "max_words", "min_words", "groups", "views"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
         for name in ("beam_size", "no_repeat", "diversity", "temperature", "top_k"):
@@ -169,6 +172,7 @@ class SearchConfig:
             "min_words must not be above max_words": self.min_words > self.max_words,
             f"must and must_not both have {', '.join(both)}": both,
             "groups must divide beam_size": self.beam_size % self.groups,
+            f"there are {MAX_VIEWS} views of a photo at most": self.views > MAX_VIEWS,
             "groups do not go together with must": self.groups > 1 and self.must,
             "groups do not go together with sample": self.groups > 1 and self.sample,
             "must does not go together with sample": self.must and self.sample,
@@ -184,10 +188,9 @@ class SearchConfig:
         >>> SearchConfig().settled(20).beam_size, SearchConfig(groups=2).settled(20).beam_size
         (20, 4)
         """
-        if self.beam_size:
-            return self
-        few = -(-BEAMS // self.groups) * self.groups
-        return replace(self, beam_size=few if self.groups > 1 or self.must else beams)
+        if self.groups > 1 or self.must:
+            beams = -(-BEAMS // self.groups) * self.groups
+        return replace(self, beam_size=self.beam_size or beams)
 
 
 @dataclass(frozen=True)
@@ -204,10 +207,8 @@ class Recipe:
     """Size of the hidden state (H)."""
     dropout: float = 0.5
     """Share of units silenced in training, never along time."""
-
     min_count: int = 5
     """Words that the training texts say less often become UNK."""
-
     optimiser: Literal["adamw", "adam", "rmsprop", "adagrad", "sgd"] = "adamw"
     """Rule by which the weights are changed."""
     learning_rate: float = 1e-3
@@ -246,7 +247,6 @@ class TrainConfig(Refinements, Recipe):
     """Size of a key (A), where the decoder attends to places."""
     attention_penalty: float = 1.0
     """Weight of the wish that every place be looked at alike over a caption."""
-
     backbone: str = "tf_efficientnet_lite2"
     """CNN, by its name in timm. tf_efficientnet_lite0, 1 and 2 need no download."""
     maps: Maps = "last"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import trange
+from tqdm import tqdm, trange
 
 from captioner.config import SearchConfig
 from captioner.datasets import Photo, PhotoSet
@@ -84,7 +84,10 @@ def evaluate(
     asked = captioner.settle(search)
     if whole_beam and not search.sample:
         asked = replace(asked, num_captions=max(asked.num_captions, asked.beam_size))
-    found = caption_photos(captioner, maps, asked)
+    if asked.views > 1:
+        found = look_and_caption(captioner, photos, asked)
+    else:
+        found = caption_photos(captioner, maps, asked)
     best = [of_photo[0] for of_photo in found]
     captions = [caption.caption for caption in best]
     searched = time.perf_counter()
@@ -132,6 +135,24 @@ def caption_photos(
     for first in trange(0, len(maps), BATCH, desc="Captions", unit="batch", delay=2, disable=None):
         rows = range(len(maps))[first : first + BATCH]
         captions += captioner.search(captioner.features(maps[rows.start : rows.stop]), search, rows)
+    return captions
+
+
+def look_and_caption(
+    captioner: Captioner | Ensemble, photos: Sequence[Photo], search: SearchConfig
+) -> list[list[Caption]]:
+    """The captions of each photo, each looked at as often as the search asks for.
+
+    The maps of other views than the whole photo are not kept: they would take as much room again
+    for each.
+    """
+    files = [photo.file for photo in photos]
+    found = captioner.stream(files, search)
+    captions: list[list[Caption]] = []
+    for of_photo in tqdm(found, "Captions", len(files), unit="photo", delay=2, disable=None):
+        if isinstance(of_photo, InputError):
+            raise of_photo
+        captions.append(of_photo)
     return captions
 
 

@@ -14,6 +14,7 @@ from captioner.errors import InputError
 from captioner.images import Source
 from captioner.search import Array
 from captioner.search.arrays import device_of, forbid, namespace, no_gradients, topk
+from captioner.several import whole
 from captioner.streaming import Caption, PhotoCaptioner
 from captioner.vocabulary import END, PAD, START, UNK, words_of
 
@@ -113,13 +114,14 @@ def explain_photos(
         For each photo its captions and the words of those that are explained; or the error of one
         that cannot be read.
     """
-    for batch in captioner.in_batches(photos):
+    views = config.views if config else 1
+    for batch in captioner.in_batches(photos, views=views):
         found: list[list[Caption]] = []
         told: list[list[list[Word]]] = []
         if batch.numbers:
             found = captioner.search(batch.features, config, batch.numbers)
             texts = [[caption.caption for caption in of_photo[:most]] for of_photo in found]
-            told = explain(captioner, batch.features, texts, k)
+            told = explain(captioner, whole(batch.features), texts, k)
         yield from batch.in_order([*zip(found, told, strict=True)])
 
 

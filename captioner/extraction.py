@@ -5,7 +5,7 @@ torch is imported only where a network of torch is to be used.
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import islice, repeat
@@ -166,6 +166,7 @@ def look_at(
     preprocessing: Preprocessing,
     batch_size: int = BATCH,
     views: Iterable[View] | None = None,
+    together: Sequence[View] = (),
 ) -> Iterator[tuple[list[int], np.ndarray, dict[int, InputError]]]:
     """Put photos through the CNN, batch by batch, while the next ones are decoded.
 
@@ -177,6 +178,7 @@ def look_at(
         preprocessing: What is done to a photo first.
         batch_size: Photos that go through the CNN at once.
         views: What is seen of each; the whole by default.
+        together: Views of every photo, in place of these; its maps then stand side by side.
 
     Yields:
         Numbers of the photos seen, their maps, and the errors of those that could
@@ -187,7 +189,8 @@ def look_at(
         source, view = seen
         try:
             photo = open_photo(source, smallest=preprocessing.size)
-            return photo_array(view.of(photo), preprocessing)
+            arrays = [photo_array(one.of(photo), preprocessing) for one in together or (view,)]
+            return np.stack(arrays)
         except InputError as error:
             return error
 
@@ -198,7 +201,9 @@ def look_at(
         while batch := list(islice(numbered, batch_size)):
             errors = {i: array for i, array in batch if isinstance(array, InputError)}
             good = [(i, array) for i, array in batch if not isinstance(array, InputError)]
-            maps = look(np.stack([array for _, array in good])) if good else np.zeros((0, 0))
+            maps = look(np.concatenate([array for _, array in good])) if good else np.zeros((0, 0))
+            if together and good:
+                maps = maps.reshape(len(good), len(together), *maps.shape[1:])
             yield [i for i, _ in good], maps, errors
 
 

@@ -15,6 +15,8 @@ from captioner.errors import InputError
 from captioner.extraction import Look, look_at
 from captioner.images import Source
 from captioner.search import Array, Member, State, search
+from captioner.several import SeveralViews, begin_together, whole
+from captioner.views import View, several_views
 from captioner.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -112,14 +114,14 @@ class PhotoCaptioner(ABC):
         """The captions of photos whose features are known, the best first.
 
         Args:
-            features: As `features` gives them.
+            features: As `features` gives them, or in several views.
             config: How to search; its `max_words` counts where it is below the model's own. There
                 are as many beams as captions at least.
             numbers: Of these photos, for captions drawn by lot; counted from 0 by default.
 
         Raises:
             InputError: if words are asked for that the model does not know, or more words than it
-                says in a caption.
+                says in a caption, or other views than these.
         """
         config = self.settle(config or SearchConfig())
         limit = min(config.max_words, self.vocabulary.max_words)
@@ -133,7 +135,7 @@ class PhotoCaptioner(ABC):
             asked = replace(asked, num_captions=beams)
         try:
             found = search(
-                *self.begin(features),
+                *begin_together(self.begin, features, config.views, self.vocabulary),
                 asked,
                 must=self._indices(config.must),
                 must_not=self._indices(config.must_not),
@@ -150,7 +152,7 @@ class PhotoCaptioner(ABC):
             for of_photo in zip(found.words.tolist(), found.log_probs.tolist(), strict=True)
         ]
         if consulted:
-            captions = self._consult(captions, self.pooled(features), found.words)
+            captions = self._consult(captions, self.pooled(whole(features)), found.words)
         if self.rerank:
             captions = self.rerank(captions)
         elif confident:
@@ -212,31 +214,44 @@ class PhotoCaptioner(ABC):
 
         Photos are decoded in parallel with the network, and captioned in batches.
         """
-        for batch in self.in_batches(sources, batch_size):
+        views = config.views if config else 1
+        for batch in self.in_batches(sources, batch_size, views):
             found = self.search(batch.features, config, batch.numbers) if batch.numbers else []
             yield from batch.in_order(found)
 
     def in_batches(
-        self, sources: Sequence[Source] | Iterable[Source], batch_size: int = 64
+        self,
+        sources: Sequence[Source] | Iterable[Source],
+        batch_size: int = 64,
+        views: int = 1,
     ) -> Iterator[Batch]:
-        """The features of photos, so many of them at a time."""
-        look = self.make_look(len(sources) if isinstance(sources, Sequence) else batch_size)
+        """The features of photos, each in so many views, so many of them at a time."""
+        photos = len(sources) if isinstance(sources, Sequence) else batch_size
+        look = self.make_look(photos * views)
+        seen_as = several_views(views) if views > 1 else []
         pending: list[np.ndarray | InputError] = []
         done = 0
-        for seen, maps, errors in look_at(sources, look, self.preprocessing):
+        for seen, maps, errors in look_at(sources, look, self.preprocessing, together=seen_as):
             found = dict(zip(seen, maps, strict=True)) | errors
             pending.extend(found[i] for i in sorted(found))
             if len(pending) >= batch_size:
-                yield self._batch(pending, done)
+                yield self._batch(pending, done, seen_as)
                 done += len(pending)
                 pending = []
-        yield self._batch(pending, done)
+        yield self._batch(pending, done, seen_as)
 
-    def _batch(self, pending: list[np.ndarray | InputError], first: int) -> Batch:
+    def _batch(
+        self, pending: list[np.ndarray | InputError], first: int, seen_as: list[View]
+    ) -> Batch:
         numbered = [*enumerate(pending, first)]
         errors = {number: item for number, item in numbered if isinstance(item, InputError)}
         maps = {number: item for number, item in numbered if isinstance(item, np.ndarray)}
-        features = self.features(np.stack([*maps.values()])) if maps else None
+        features = None
+        if maps and seen_as:
+            in_views = zip(*maps.values(), strict=True)
+            features = SeveralViews([self.features(np.stack(view)) for view in in_views], seen_as)
+        elif maps:
+            features = self.features(np.stack([*maps.values()]))
         return Batch([*maps], features, errors)
 
     def __call__(self, photos: Any, config: SearchConfig | None = None, **settings: Any) -> Any:

@@ -71,6 +71,30 @@ def fixed_view(file: Path, number: int, may_mirror: bool) -> View:
     return draw_view(lot, may_mirror)
 
 
+PART = 0.88
+"""Share of the sides that a part of the photo has, where it is looked at several times."""
+
+
+def several_views(number: int) -> list[View]:
+    """Views of one photo whose captions are made together: the same for every photo.
+
+    The whole and four parts, one in each corner, and their mirror images. As the ten patches of
+    Krizhevsky et al. 2012 (section 4.1), of which their network averaged what it made of each; the
+    whole stands where theirs had the centre, since a caption tells of the whole.
+
+    Args:
+        number: How many of them, from 1 to 10: both wholes come first, then the corners, then their
+            mirror images.
+
+    >>> [view.mirrored for view in several_views(3)]
+    [False, True, False]
+    """
+    near, far = (0.0, PART), (1 - PART, 1.0)
+    corners = [View(x[0], y[0], x[1], y[1]) for y in (near, far) for x in (near, far)]
+    mirrored = [view._replace(mirrored=True) for view in (WHOLE, *corners)]
+    return [WHOLE, mirrored[0], *corners, *mirrored[1:]][:number]
+
+
 def may_mirror(captions: Iterable[str]) -> bool:
     """Whether captions say nothing of left and right.
 

@@ -13,7 +13,7 @@ on: it writes into them.
 """
 
 from captioner.search.arrays import Array
-from captioner.search.ensemble import Member, joint_step
+from captioner.search.ensemble import Member, exchanging, joint_step
 from captioner.search.found import Found, State, Step
 from captioner.search.search import search
 
@@ -23,6 +23,7 @@ __all__ = [
     "Member",
     "State",
     "Step",
+    "exchanging",
     "joint_step",
     "search",
 ]

@@ -57,6 +57,29 @@ def joint_step(members: Sequence[Member], weights: Sequence[float] | None = None
     )
 
 
+def exchanging(member: Member, first: int, second: int) -> Member:
+    """A network for which two words have changed places, in what it reads and in what it says.
+
+    Looking into a mirror, a network that knows left from right says the one and means the other.
+
+    Args:
+        member: The network.
+        first: One of the words.
+        second: The other.
+    """
+    step, state, memory = member
+
+    def exchanged(words: Array, state: State, memory: State) -> tuple[Array, State]:
+        xp = namespace(words)
+        was_first, was_second = words == first, words == second
+        words = xp.where(was_first, second, xp.where(was_second, first, words))
+        log_probs, after = step(words, state, memory)
+        log_probs[:, [first, second]] = log_probs[:, [second, first]]
+        return log_probs, after
+
+    return exchanged, state, memory
+
+
 def _split(parts: State, sizes: Sequence[int]) -> list[State]:
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     return [parts[end - size : end] for end, size in zip(ends, sizes, strict=True)]
