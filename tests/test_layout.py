@@ -16,7 +16,7 @@ LAYERS = [
     "presets vocabulary layouts download provenance scenes folders precision scoring results_files",
     "confidence consensus views search coco datasets data images encoder decoders plotting card",
     "joining flickr8k backbones checkpoint graphs resume logbook texts corruption",
-    "extraction",
+    "extraction several",
     "features streaming language",
     "model runtime",
     "ensemble agreement explaining",
@@ -34,7 +34,8 @@ HEAVY = {"torch", "timm", "matplotlib", "nltk", "pycocotools", "onnxruntime", "s
 LIGHT = ["errors", "refinements", "files", "config", "presets", "vocabulary", "layouts", "datasets",
          "download", "coco", "flickr8k", "provenance", "plotting", "scenes", "commands", "card",
          "release", "texts", "folders", "images", "search", "extraction", "streaming",
-         "runtime", "confidence", "consensus", "views", "serving", "explaining"]  # fmt: skip
+         "runtime", "confidence", "consensus", "views", "several", "serving",
+         "explaining"]  # fmt: skip
 """What the command line imports before it is told what to do, and what serves without torch."""
 
 
