@@ -140,6 +140,7 @@ EXPERIMENTS = (
         consensus=True,
     ),
     *_searches({"no-repeat-2": "--no-repeat 2"}),
+    *_searches({f"looks-{views}": f"--beam-size 3 --views {views}" for views in (2, 6, 10)}),
     Experiment(
         "search", "ensemble-3", seeds=(0,), evaluate=("--beam-size", "3"), model_of="attention",
         ensemble=(1, 2), against="beam-3",

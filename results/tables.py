@@ -74,8 +74,12 @@ def search(record: Record) -> str:
 
     >>> search({"beam_size": 3}), search({"beam_size": 20, "consensus": True})
     ('3 beams', '20 beams, consensus')
+    >>> search({"beam_size": 20, "consensus": True, "search": {"views": 6}})
+    '20 beams, 6 views, consensus'
     """
-    return f"{record['beam_size']} beams" + ", consensus" * record.get("consensus", False)
+    views = record.get("search", {}).get("views", 1)
+    seen = f", {views} views" if views > 1 else ""
+    return f"{record['beam_size']} beams{seen}" + ", consensus" * record.get("consensus", False)
 
 
 def amiss(record: Record) -> str:
