@@ -129,6 +129,7 @@ def calibrate(
     split: str = "val",
     *,
     beam_size: int = 0,
+    views: int = 1,
     limit: int | None = None,
     bar: float = BAR,
     skip_bad: bool = False,
@@ -143,6 +144,7 @@ def calibrate(
         dataset: With the photos of its splits.
         split: Which one; not the one that the model learned from.
         beam_size: Of the search that it is to hold for; 0: of the usual one.
+        views: Likewise.
         limit: So many photos at most, the first ones.
         bar: CIDEr-D, from 0 to 10, from which on a caption is good.
         skip_bad: Leave photos out that cannot be read.
@@ -171,9 +173,9 @@ def calibrate(
             f"{split}: {len(photos)} photos are too few to tell how often captions are good; "
             f"{FEWEST} are the fewest, and some hundreds are better"
         )
-    search = captioner.settle(SearchConfig(beam_size=beam_size))
+    search = captioner.settle(SearchConfig(beam_size=beam_size, views=views))
     search = replace(search, num_captions=search.beam_size)
-    found = caption_photos(captioner, maps, search)
+    found = caption_photos(captioner, photos, maps, search)
     number = np.array([i for i, of_photo in enumerate(found) for _ in of_photo])
     first = np.diff(number, prepend=-1) > 0
     words = [" ".join(tokenise(c.caption)) for of_photo in found for c in of_photo]
@@ -185,6 +187,7 @@ def calibrate(
     data = dataset.title
     confidence = Confidence(
         beam_size=search.beam_size,
+        views=search.views,
         bar=bar,
         best=best,
         others=others,

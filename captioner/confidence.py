@@ -76,6 +76,8 @@ class Confidence:
     """SHA-256 of the weights (model.safetensors) of the captioner that it belongs to."""
     consensus: bool = False
     """Whether what people would say had a say in what was best."""
+    views: int = 1
+    """Views of each photo in that search."""
 
     def fits(self, search: SearchConfig, longest: int, consensus: bool = False) -> bool:
         """Whether captions that are looked for in this way get a confidence.
@@ -86,11 +88,12 @@ class Confidence:
             consensus: Whether what people would say chooses.
         """
         usual = SearchConfig()
-        free = {"beam_size", "num_captions", "max_words", "seed", "consensus"}
+        free = {"beam_size", "num_captions", "max_words", "seed", "consensus", "views"}
         wanted, given = asdict(usual), asdict(search)
         return (
             max(search.beam_size, search.num_captions) == self.beam_size
             and consensus == self.consensus
+            and search.views == self.views
             and min(search.max_words, longest) == min(usual.max_words, longest)
             and all(given[name] == wanted[name] for name in wanted.keys() - free)
         )

@@ -84,10 +84,7 @@ def evaluate(
     asked = captioner.settle(search)
     if whole_beam and not search.sample:
         asked = replace(asked, num_captions=max(asked.num_captions, asked.beam_size))
-    if asked.views > 1:
-        found = look_and_caption(captioner, photos, asked)
-    else:
-        found = caption_photos(captioner, maps, asked)
+    found = caption_photos(captioner, photos, maps, asked)
     best = [of_photo[0] for of_photo in found]
     captions = [caption.caption for caption in best]
     searched = time.perf_counter()
@@ -128,31 +125,28 @@ def evaluate(
 
 
 def caption_photos(
-    captioner: Captioner | Ensemble, maps: np.ndarray, search: SearchConfig
+    captioner: Captioner | Ensemble,
+    photos: Sequence[Photo],
+    maps: np.ndarray,
+    search: SearchConfig,
 ) -> list[list[Caption]]:
-    """The captions of each photo, whose maps are known."""
+    """The captions of each photo, whose maps are known.
+
+    The maps of other views than the whole photo are made anew: to keep them would take as much
+    room again for each.
+    """
     captions: list[list[Caption]] = []
+    if search.views > 1:
+        files = [photo.file for photo in photos]
+        found = captioner.stream(files, search)
+        for of_photo in tqdm(found, "Captions", len(files), unit="photo", delay=2, disable=None):
+            if isinstance(of_photo, InputError):
+                raise of_photo
+            captions.append(of_photo)
+        return captions
     for first in trange(0, len(maps), BATCH, desc="Captions", unit="batch", delay=2, disable=None):
         rows = range(len(maps))[first : first + BATCH]
         captions += captioner.search(captioner.features(maps[rows.start : rows.stop]), search, rows)
-    return captions
-
-
-def look_and_caption(
-    captioner: Captioner | Ensemble, photos: Sequence[Photo], search: SearchConfig
-) -> list[list[Caption]]:
-    """The captions of each photo, each looked at as often as the search asks for.
-
-    The maps of other views than the whole photo are not kept: they would take as much room again
-    for each.
-    """
-    files = [photo.file for photo in photos]
-    found = captioner.stream(files, search)
-    captions: list[list[Caption]] = []
-    for of_photo in tqdm(found, "Captions", len(files), unit="photo", delay=2, disable=None):
-        if isinstance(of_photo, InputError):
-            raise of_photo
-        captions.append(of_photo)
     return captions
 
 

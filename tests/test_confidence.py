@@ -262,8 +262,25 @@ def test_an_evaluation_tells_how_reliable_it_is(calibrated: Path, pictures: Phot
     good = sum(part.good * part.captions for part in bins) / 56
     assert good == pytest.approx(model.confidence.best.good)
     assert table(record).splitlines()[-1].startswith("calibration error of the confidence: 0.")
-    other = evaluate(model, pictures, "val", search=SearchConfig(beam_size=2)).record
-    assert "calibration" not in other
+    for search in (SearchConfig(beam_size=2), SearchConfig(views=2)):
+        assert "calibration" not in evaluate(model, pictures, "val", search=search).record
+
+
+def test_a_confidence_of_captions_from_several_views(
+    trained: Path, pictures: PhotoSet, tmp_path: Path
+) -> None:
+    shutil.copytree(trained / "best", tmp_path / "best")
+    confidence, _ = calibrate(tmp_path, pictures, "val", views=2)
+    model = Captioner.from_pretrained(tmp_path)
+    assert model.confidence == confidence
+    told = evaluate(model, pictures, "val", search=SearchConfig(views=2)).record["calibration"]
+    good = sum(part["good"] * part["captions"] for part in told["bins"]) / 56
+    assert good == pytest.approx(confidence.best.good)
+    photo = pictures.split("val")[0].file
+    asked = [SearchConfig(views=number, num_captions=2) for number in (1, 2, 3)]
+    found = [[c.confidence for c in next(model.stream([photo], config))] for config in asked]
+    assert found[0] == found[2] == [None, None]
+    assert all(0 < chance < 1 for chance in found[1])
 
 
 def test_calibrating_from_the_command_line(
@@ -288,6 +305,7 @@ def test_calibrating_from_the_command_line(
         ("--split", "dev"): "no split 'dev'",
         ("--bar", 0): "--bar must be above 0",
         ("--beam-size", -1): "--beam-size must not be below 0",
+        ("--views", 11): "--views must be from 1 to 10",
     }.items():
         code, out, err = leave(capsys, *argv, *more)
         assert (code, out, told in err) == (2, "", True), err

@@ -9,6 +9,7 @@ import tyro
 from captioner.commands import finish, say
 from captioner.commands.sources import choose_device, find_data
 from captioner.confidence import BAR, FILE
+from captioner.config import MAX_VIEWS
 from captioner.errors import InputError
 
 
@@ -29,6 +30,8 @@ class CalibrateOptions:
     beam_size: int = 0
     """Beams of the search that the confidence is to hold for; 1 is greedy. 0: as many as caption.py
     takes where it is told nothing of them."""
+    views: int = 1
+    """Views of each photo in that search, ten at most."""
     limit: int | None = None
     """So many photos at most."""
     bar: float = BAR
@@ -53,6 +56,8 @@ def _calibrate(options: CalibrateOptions) -> int:
         raise InputError("--limit must be above 0")
     if options.beam_size < 0:
         raise InputError("--beam-size must not be below 0")
+    if not 1 <= options.views <= MAX_VIEWS:
+        raise InputError(f"--views must be from 1 to {MAX_VIEWS}")
     if not 0 < options.bar < 10:
         raise InputError("--bar must be above 0 and below 10")
     from captioner.calibration import calibrate
@@ -69,6 +74,7 @@ def _calibrate(options: CalibrateOptions) -> int:
         dataset,
         options.split,
         beam_size=options.beam_size,
+        views=options.views,
         limit=options.limit,
         bar=options.bar,
         skip_bad=options.skip_bad,

@@ -169,9 +169,9 @@ def _stream(
             )
         raise InputError(
             f"--min-confidence: the confidence of {options.model} holds for --beam-size "
-            f"{captioner.confidence.beam_size} and no other setting of the search, such as "
-            "--no-consensus, --must or --no-repeat; leave these out, or run captioner calibrate "
-            "with another --beam-size"
+            f"{captioner.confidence.beam_size}, --views {captioner.confidence.views} and no other "
+            "setting of the search, such as --no-consensus, --must or --no-repeat; leave these "
+            "out, or run captioner calibrate with another --beam-size or --views"
         )
     found: Iterator[Explained | InputError]
     if explainer:
