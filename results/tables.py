@@ -145,7 +145,8 @@ def training(record: Record) -> str:
     """
     about = record.get("training", {})
     parts = [f"{about['minutes']:.0f} min"] if "minutes" in about else []
-    parts += [f"{about['epochs']} epochs"] if "epochs" in about else []
+    epochs = about.get("epochs")
+    parts += [f"{epochs} epoch" + "s" * (epochs > 1)] if epochs else []
     return ", ".join(parts) or "–"
 
 

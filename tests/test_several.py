@@ -10,6 +10,7 @@ from PIL import ImageOps
 
 from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, SearchConfig
 from captioner.datasets import read_dataset
+from captioner.ensemble import Ensemble
 from captioner.errors import InputError
 from captioner.evaluation import evaluate
 from captioner.explaining import explain_photo
@@ -150,6 +151,16 @@ def test_a_mirrored_photo_gets_the_same_caption(model: Captioner, files: list[Pa
     told, turned = (next(model.stream([p], config))[0] for p in (photo, ImageOps.mirror(photo)))
     assert told.caption == turned.caption
     assert told.log_prob == pytest.approx(turned.log_prob, abs=1e-4)
+
+
+def test_several_captioners_can_look_several_times(model: Captioner, files: list[Path]) -> None:
+    """Twice the same captioner says what it says by itself."""
+    config = SearchConfig(views=3)
+    alone = [of_photo[0] for of_photo in model.stream(files, config)]
+    together = [of_photo[0] for of_photo in Ensemble([model, model]).stream(files, config)]
+    assert [caption.caption for caption in together] == [caption.caption for caption in alone]
+    log_probs = [caption.log_prob for caption in alone]
+    assert [caption.log_prob for caption in together] == pytest.approx(log_probs, abs=1e-4)
 
 
 def test_words_are_explained_by_the_whole_photo(model: Captioner, files: list[Path]) -> None:
