@@ -176,7 +176,7 @@ def look_at(
         sources: The photos.
         look: The CNN.
         preprocessing: What is done to a photo first.
-        batch_size: Photos that go through the CNN at once.
+        batch_size: Photos, or views of them, that go through the CNN at once.
         views: What is seen of each; the whole by default.
         together: Views of every photo, in place of these; its maps then stand side by side.
 
@@ -194,6 +194,7 @@ def look_at(
         except InputError as error:
             return error
 
+    batch_size = max(1, batch_size // max(1, len(together)))
     with ThreadPoolExecutor(max_workers=num_threads()) as pool:
         seen = zip(sources, views or repeat(WHOLE))  # noqa: B905 - repeat has no end
         loaded = _ahead(pool, load, seen, count=3 * batch_size)

@@ -65,8 +65,8 @@ def test_views_are_parts_of_the_photo_and_their_mirror_images() -> None:
 def test_photos_are_looked_at_in_all_views(model: Captioner, files: list[Path]) -> None:
     views = several_views(4)
     look = make_look(model.encoder, 1)
-    seen = look_at([*files[:3], "none.jpg"], look, model.preprocessing, 2, together=views)
-    ((first, maps, _), (second, others, errors)) = seen
+    seen = look_at([*files[:3], "none.jpg"], look, model.preprocessing, 8, together=views)
+    ((first, maps, _), (second, others, errors)) = seen  # eight views at once are two photos
     assert (first, second, [*errors]) == ([0, 1], [2], [3])
     assert (maps.shape[:2], others.shape[:2]) == ((2, 4), (1, 4))
     arrays = [photo_array(view.of(open_photo(files[1])), model.preprocessing) for view in views]
