@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm, trange
+from tqdm import trange
 
 from captioner.config import SearchConfig
 from captioner.datasets import Photo, PhotoSet
 from captioner.ensemble import Ensemble
 from captioner.errors import InputError
+from captioner.extraction import look_at
 from captioner.features import dataset_cache, with_maps
 from captioner.files import read_json, write_json
 from captioner.metrics.reliability import calibration_error, reliability
@@ -20,6 +21,8 @@ from captioner.model import Caption, Captioner
 from captioner.provenance import provenance
 from captioner.scoring import known_captions, score
 from captioner.scoring import table as score_table
+from captioner.several import SeveralViews
+from captioner.views import several_views
 from captioner.vocabulary import tokenise
 
 BATCH = 256
@@ -132,21 +135,25 @@ def caption_photos(
 ) -> list[list[Caption]]:
     """The captions of each photo, whose maps are known.
 
-    The maps of other views than the whole photo are made anew: to keep them would take as much
-    room again for each.
+    Maps of other views than the whole photo are made anew: to keep them would take as much room
+    again for each.
     """
+    views = several_views(search.views)
+    look = captioner.make_look(len(photos) * len(views)) if len(views) > 1 else None
     captions: list[list[Caption]] = []
-    if search.views > 1:
-        files = [photo.file for photo in photos]
-        found = captioner.stream(files, search)
-        for of_photo in tqdm(found, "Captions", len(files), unit="photo", delay=2, disable=None):
-            if isinstance(of_photo, InputError):
-                raise of_photo
-            captions.append(of_photo)
-        return captions
-    for first in trange(0, len(maps), BATCH, desc="Captions", unit="batch", delay=2, disable=None):
-        rows = range(len(maps))[first : first + BATCH]
-        captions += captioner.search(captioner.features(maps[rows.start : rows.stop]), search, rows)
+    size = BATCH // len(views)
+    for first in trange(0, len(maps), size, desc="Captions", unit="batch", delay=2, disable=None):
+        rows = range(len(maps))[first : first + size]
+        features: Any = captioner.features(maps[rows.start : rows.stop])
+        if look:
+            files = [photo.file for photo in photos[rows.start : rows.stop]]
+            seen = [*look_at(files, look, captioner.preprocessing, together=views[1:])]
+            if bad := [error for _, _, errors in seen for error in errors.values()]:
+                raise bad[0]
+            others = np.concatenate([part for _, part, _ in seen])
+            features = [features, *map(captioner.features, others.swapaxes(0, 1))]
+            features = SeveralViews(features, views)
+        captions += captioner.search(features, search, rows)
     return captions
 
 

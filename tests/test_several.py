@@ -1,6 +1,7 @@
 """One photo looked at several times."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from captioner.config import DecoderConfig, EncoderConfig, ModelConfig, SearchCo
 from captioner.datasets import read_dataset
 from captioner.ensemble import Ensemble
 from captioner.errors import InputError
-from captioner.evaluation import evaluate
+from captioner.evaluation import caption_photos, evaluate
 from captioner.explaining import explain_photo
 from captioner.extraction import look_at, make_look
 from captioner.images import open_photo, photo_array
@@ -180,6 +181,18 @@ def test_a_split_is_scored_by_captions_of_several_views(
     assert told.record["search"] == {"views": 3}
     expected = model([photo.file for photo in dataset.split("test")], views=3)
     assert [result["caption"] for result in told.results] == expected
+
+
+def test_a_photo_that_went_away_while_it_was_scored_is_told(
+    model: Captioner, coloured: Path
+) -> None:
+    photos = read_dataset(coloured).split("test")[:2]
+    maps = make_look(model.encoder, 1)(
+        np.stack([photo_array(open_photo(photo.file), model.preprocessing) for photo in photos])
+    )
+    photos = [photos[0], replace(photos[1], file=coloured / "gone.jpg")]
+    with pytest.raises(InputError, match=r"gone\.jpg: there is no such file"):
+        caption_photos(model, photos, maps, SearchConfig(views=2, beam_size=1))
 
 
 def test_other_views_than_asked_for_are_an_error(model: Captioner) -> None:
