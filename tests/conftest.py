@@ -138,6 +138,18 @@ def trained(tiny_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def model(trained: Path) -> Captioner:
+    """The captioner of that run."""
+    return Captioner.from_pretrained(trained)
+
+
+@pytest.fixture(scope="module")
+def files(coloured: Path) -> list[Path]:
+    """The test photos: red, green, blue, yellow, and again."""
+    return sorted((coloured / "images").iterdir())[-8:]
+
+
 @pytest.fixture
 def preprocessing() -> Preprocessing:
     return Preprocessing(size=32)

@@ -21,11 +21,6 @@ METRICS = ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider", "cider_d"
 
 
 @pytest.fixture(scope="module")
-def model(trained: Path) -> Captioner:
-    return Captioner.from_pretrained(trained)
-
-
-@pytest.fixture(scope="module")
 def dataset(coloured: Path) -> PhotoSet:
     return read_dataset(coloured)
 

@@ -21,17 +21,6 @@ from captioner.model import Caption, Captioner
 from conftest import COLOURS
 
 
-@pytest.fixture(scope="module")
-def model(trained: Path) -> Captioner:
-    return Captioner.from_pretrained(trained)
-
-
-@pytest.fixture(scope="module")
-def files(coloured: Path) -> list[Path]:
-    """The test photos: red, green, blue, yellow, and again."""
-    return sorted((coloured / "images").iterdir())[-8:]
-
-
 def test_a_caption_for_every_kind_of_photo(model: Captioner, files: list[Path]) -> None:
     for file, colour in zip(files, COLOURS, strict=False):
         with Image.open(file) as opened:

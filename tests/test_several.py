@@ -27,16 +27,6 @@ from conftest import BACKBONE
 TURNED = {"left": "right", "right": "left"}
 
 
-@pytest.fixture(scope="module")
-def model(trained: Path) -> Captioner:
-    return Captioner.from_pretrained(trained)
-
-
-@pytest.fixture(scope="module")
-def files(coloured: Path) -> list[Path]:
-    return sorted((coloured / "images").iterdir())[-8:]
-
-
 def untrained(*words: str) -> Captioner:
     """Says anything, and knows these words."""
     torch.manual_seed(1)
